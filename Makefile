@@ -1,0 +1,62 @@
+# A new machine needs Python 3.11 or later and make; everything else comes from requirements.lock.
+#   make test PYTHON=python3.13 VENV=.venv313     another interpreter (read when its venv is made)
+
+VENV ?= .venv
+PYTHON ?=
+PYTEST_ARGS ?=
+bin := $(VENV)/bin
+stamp := $(VENV)/.installed
+
+# uv must not fetch an interpreter: the user's own is what this has to work with.
+export UV_PYTHON_DOWNLOADS := never
+# Otherwise pyright asks for its newest release at each start.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+# 3.11 and 3.12 come first: only they have the wheel with a Redis in it.
+find_python = for python in $(or $(PYTHON),python3.11 python3.12 python3.13 python3); do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; done; \
+	test -n "$$python" || { echo "No Python 3.11 or later found; name one: make PYTHON=/path/to/python" >&2; exit 1; }
+uv := $(or $(shell command -v uv),.tools/bin/uv)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lock clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(stamp) ## Crawl a local site with workers that get killed, and count what arrived
+	$(bin)/pagefleet demo
+
+test: $(stamp) ## Run the tests; one of them: make test PYTEST_ARGS='-k commit'
+	$(bin)/pytest -q $(PYTEST_ARGS)
+
+check: $(stamp) ## Lint, formatting and types, as CI does
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+	$(bin)/mypy
+	$(bin)/pyright --pythonpath $(bin)/python
+
+format: $(stamp) ## Put imports in order and format the code
+	$(bin)/ruff check --select I --fix
+	$(bin)/ruff format
+
+lock: $(uv) ## Write requirements.lock after a change of dependencies; newer releases: make lock UPGRADE=--upgrade
+	@# UV_NO_CONFIG and no index: nobody's mirror belongs in the lock.
+	@# fewest: one release of each package for all Pythons, so that the demo has the same data everywhere.
+	UV_NO_CONFIG=1 $(uv) pip compile pyproject.toml --quiet --all-extras --group dev --universal \
+	  --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
+	  --custom-compile-command 'make lock' $(UPGRADE) --output-file requirements.lock
+
+clean: ## Remove what make has made
+	rm -rf $(VENV) .tools dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+$(stamp): requirements.lock pyproject.toml | $(uv)
+	@$(find_python); test -x $(bin)/python || $(uv) venv --quiet --python "$$python" $(VENV)
+	$(uv) pip sync --quiet --python $(bin)/python --require-hashes requirements.lock
+	@# No build isolation: the lock holds the build's packages too, with their hashes.
+	$(uv) pip install --quiet --python $(bin)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.tools/bin/uv:
+	@$(find_python); "$$python" -m venv .tools
+	.tools/bin/pip install --quiet --disable-pip-version-check uv
