@@ -16,6 +16,7 @@ import typer.core
 import typer.main
 from redis import Redis
 from redis.backoff import ConstantBackoff
+from redis.exceptions import BusyLoadingError
 from redis.retry import Retry
 
 ROOT = Path(__file__).parents[2]
@@ -158,7 +159,7 @@ def started(folder: Path) -> Generator[Redis]:
         unix_socket_path=str(folder / "socket"),
         decode_responses=True,
         retry=Retry(ConstantBackoff(0.02), 500),
-        retry_on_error=[FileNotFoundError, ConnectionRefusedError],
+        retry_on_error=[FileNotFoundError, ConnectionRefusedError, BusyLoadingError],
     )
     try:
         client.ping()
