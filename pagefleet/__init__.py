@@ -1,0 +1,82 @@
+"""Pagefleet drains paginated HTTP APIs: resumable anywhere, every document once.
+
+The parts, from the page outwards:
+
+    page.py decode.py paginators.py     values, bytes to documents, rules from one page to the next: all pure
+    crawl.py source.py                  what a crawl is: a description, or an async generator of yours
+    fetch.py walk.py                    retries, redirects, the walk: generators that say what to do, without I/O
+    http.py budget.py pages.py          the I/O: `pages()` and `documents()`, by `async for` and by `for`
+    keys.py scripts/ connection.py      Redis: key names, atomic steps, the one way to it
+    states.py verdict.py                what a slice can be, and whether a finished crawl is whole
+    fleet.py embedded.py settings.py    `Fleet`, a Redis of our own, what a fleet's processes agree on
+    cli/                                `pagefleet`
+
+Workers and schedulers are packages of their own, `pagefleet_worker` and `pagefleet_scheduler`; neither is imported here.
+"""
+
+from pagefleet.crawl import Crawl, Limits, load
+from pagefleet.embedded import embedded
+from pagefleet.errors import (
+    CrawlError,
+    CrawlExists,
+    CrawlFailed,
+    CrawlMissing,
+    FetchError,
+    FleetError,
+    PagefleetError,
+    RedisUnusable,
+    RetryLater,
+    RetryNow,
+    Stop,
+    Trimmed,
+)
+from pagefleet.fleet import Fleet, Handle, Status
+from pagefleet.page import Document, Page, Response
+from pagefleet.pages import Documents, Pages, documents, pages
+from pagefleet.paginators import LinkHeader, NextCursor, NextUrl, Offset, PageNumber, Single
+from pagefleet.settings import Settings
+from pagefleet.source import Client, PythonSource, source
+from pagefleet.states import State
+from pagefleet.verdict import Finding, Verdict
+
+__all__ = [
+    "Client",
+    "Crawl",
+    "CrawlError",
+    "CrawlExists",
+    "CrawlFailed",
+    "CrawlMissing",
+    "Document",
+    "Documents",
+    "FetchError",
+    "Finding",
+    "Fleet",
+    "FleetError",
+    "Handle",
+    "Limits",
+    "LinkHeader",
+    "NextCursor",
+    "NextUrl",
+    "Offset",
+    "Page",
+    "PageNumber",
+    "Pages",
+    "PagefleetError",
+    "PythonSource",
+    "RedisUnusable",
+    "Response",
+    "RetryLater",
+    "RetryNow",
+    "Settings",
+    "Single",
+    "State",
+    "Status",
+    "Stop",
+    "Trimmed",
+    "Verdict",
+    "documents",
+    "embedded",
+    "load",
+    "pages",
+    "source",
+]

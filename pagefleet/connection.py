@@ -1,0 +1,129 @@
+"""The one way to Redis: from a URL to a client that gives up late, and the check that this Redis keeps documents."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from redis.asyncio import ConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    MasterDownError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from pagefleet.errors import RedisUnusable
+
+T = TypeVar("T")
+
+PASSING = (
+    RedisConnectionError,
+    RedisTimeoutError,
+    BusyLoadingError,
+    ReadOnlyError,
+    MasterDownError,
+    NoScriptError,
+    OutOfMemoryError,
+    OSError,
+)
+"""What means: send the same bytes again."""
+PASSING_WORDS = ("NOREPLICAS", "BUSY", "LOADING", "READONLY", "MASTERDOWN", "OOM", "MISCONF", "NOSCRIPT")
+"""The same, where redis-py has no class for it, or a script passes it on."""
+LONGEST_BACKOFF = 0.5
+
+
+def open_pool(url: str, *, is_patient: bool = False) -> ConnectionPool:
+    """Connections for `redis://`, `rediss://` (TLS, host names checked), `unix://`, or
+    `sentinel://[user:password@]host:port,host:port/service[/database]`; raises `RedisUnusable` for another.
+
+    A patient pool tries each command again until Redis answers. arq needs that: it has no thought of its own for a
+    Redis that goes away, and a busy worker would live on without ever polling again (reference/arq.md, 1.4).
+    """
+    options: dict[str, Any] = {"socket_timeout": 5.0, "socket_connect_timeout": 2.0, "health_check_interval": 15}
+    if is_patient:
+        options["retry"] = Retry(ExponentialBackoff(cap=LONGEST_BACKOFF, base=0.02), -1)
+        options["retry_on_error"] = list(PASSING)
+    try:
+        if url.startswith("sentinel://"):
+            return _sentinel_pool(url, options)
+        if not url.startswith("unix://"):
+            options["socket_keepalive"] = True
+        return ConnectionPool.from_url(url, **options)
+    except ValueError as error:
+        raise RedisUnusable(f"reading the Redis URL {_without_password(url)}: {error}") from error
+
+
+def _sentinel_pool(url: str, options: dict[str, Any]) -> SentinelConnectionPool:
+    parts = urlsplit(url)
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = credentials.partition(":")
+    service, _, database = parts.path.strip("/").partition("/")
+    if not service:
+        raise ValueError("name the service: sentinel://host:26379,host:26379/mymaster")
+    nodes = [(host or "localhost", int(port or 26379)) for host, _, port in (h.partition(":") for h in hosts.split(","))]
+    known = {"username": unquote(user) or None, "password": unquote(password) or None, "db": int(database or 0)}
+    sentinel = Sentinel(nodes, sentinel_kwargs=dict(options))
+    is_tls = parse_qs(parts.query).get("tls") == ["true"]
+    return SentinelConnectionPool(service, sentinel, ssl=is_tls, check_connection=True, **known, **options)
+
+
+def open_redis(url: str) -> Redis:
+    """A client for `url`; close it with `aclose(close_connection_pool=True)`."""
+    return Redis(connection_pool=open_pool(url))
+
+
+async def check(redis: Redis, url: str) -> None:
+    """Raise `RedisUnusable` unless this Redis answers, and would rather refuse a write than forget a document."""
+    try:
+        info = await redis.info("memory")
+    except (*PASSING, ResponseError) as error:
+        advice = "check the password" if isinstance(error, AuthenticationError) else "start it, or give another --redis"
+        raise RedisUnusable(f"connecting to Redis at {_without_password(url)}: {error}; {advice}") from error
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        raise RedisUnusable(
+            f"checking Redis at {_without_password(url)}: its maxmemory-policy is {policy}, which drops documents and "
+            f"checkpoints in silence; set it to noeviction (redis-cli config set maxmemory-policy noeviction)"
+        )
+
+
+async def patiently(call: Callable[[], Awaitable[T]], what: str, patience: float) -> T:
+    """Make a call to Redis again while the answer is only that Redis cannot answer now, for `patience` seconds."""
+    deadline = time.monotonic() + patience
+    backoff = 0.02
+    while True:
+        try:
+            return await call()
+        except RedisError as error:
+            if not _is_passing(error):
+                raise
+            if time.monotonic() + backoff > deadline:
+                raise RedisUnusable(f"running {what}: {error}, for {patience:g} s; check Redis and try again") from error
+        except OSError as error:
+            if time.monotonic() + backoff > deadline:
+                raise RedisUnusable(f"running {what}: {error}, for {patience:g} s; check Redis and try again") from error
+        await asyncio.sleep(backoff)
+        backoff = min(LONGEST_BACKOFF, backoff * 2)
+
+
+def _is_passing(error: RedisError) -> bool:
+    if isinstance(error, AuthenticationError):
+        return False
+    words = str(error)
+    return isinstance(error, PASSING) or any(word in words for word in PASSING_WORDS)
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

@@ -1,0 +1,226 @@
+"""What a crawl is: which pages, where their documents are, how one page leads to the next, and the limits."""
+
+import difflib
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path as FilePath
+from typing import Annotated, Any, Literal, get_args
+
+import httpx
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from pagefleet.decode import Decoder, Path
+from pagefleet.errors import CrawlError
+from pagefleet.page import Request
+from pagefleet.paginators import Paginator
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+SECRET = re.compile(r"(?:^|(?<=\s))(?:env|file):\S+$")
+SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"})
+SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+Scalar = str | int | float | bool
+
+
+def _name(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise ValueError("use 1 to 100 letters, digits, dots, dashes or underscores, a letter or digit first")
+    return name
+
+
+def _url(url: str) -> str:
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"not a URL: {error}") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ValueError("write a whole URL, such as https://api.example.org/things")
+    if parsed.userinfo:
+        raise ValueError("leave the user and password out and send an Authorization header")
+    return url
+
+
+def parse_rate(rate: str) -> float:
+    """Seconds between two requests: `10/s`, `30/min`, `1000/h`, `5000/d`."""
+    count, _, unit = rate.partition("/")
+    if unit not in SECONDS or not re.fullmatch(r"\d+(\.\d+)?", count) or float(count) <= 0:
+        raise ValueError("write requests per interval, such as 10/s, 30/min, 1000/h or 5000/d")
+    return SECONDS[unit] / float(count)
+
+
+def _rate(rate: str) -> str:
+    parse_rate(rate)
+    return rate
+
+
+def _bytes(size: Any) -> Any:
+    """`64MiB` and `512KiB` as well as plain numbers."""
+    found = re.fullmatch(r"(\d+)\s*(KiB|MiB|GiB)", size) if isinstance(size, str) else None
+    return int(found[1]) * 1024 ** (1 + ["KiB", "MiB", "GiB"].index(found[2])) if found else size
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Rate = Annotated[str, AfterValidator(_rate)]
+
+
+class _Description(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Limits(_Description):
+    """What a crawl may take; each has a default that no well-behaved API reaches."""
+
+    backlog: int | None = Field(100_000, gt=0)
+    """Documents in the results stream that some consumer has not read yet; None: no limit, and all are kept."""
+    body: Annotated[int, BeforeValidator(_bytes), Field(gt=0)] = 64 * 1024**2
+    """Bytes of one page, decompressed."""
+    seconds: float = Field(60.0, gt=0)
+    """For one request, from connecting to the last byte."""
+    attempts: int = Field(5, gt=0)
+    """At one page, before the crawl fails with its checkpoint kept."""
+
+
+class Crawl(_Description):
+    """One paginated collection behind an HTTP API, and how to drain it. Frozen; equal by value.
+
+    `documents` is the path of the array in the body (`$`: the body is the array); `key` the path of a document's
+    own id in the document; `total` the path of the declared number of documents. Header and parameter values may
+    name secrets, `env:NAME` or `file:/path`, alone or behind a word (`Bearer env:TOKEN`): they are looked up in
+    the worker at each request, and never stored.
+    """
+
+    kind: Literal["crawl"] = "crawl"
+    name: Name | None = None
+    url: Annotated[str, AfterValidator(_url)]
+    method: Literal["GET", "POST"] = "GET"
+    params: Mapping[str, Scalar | list[Scalar]] = Field(default_factory=dict)
+    headers: Mapping[str, str] = Field(default_factory=dict)
+    body: dict[str, Any] | list[Any] | str | None = None
+    documents: Path = "$"
+    key: Path | None = None
+    paginate: Paginator
+    total: Path | None = None
+    rate: Rate | None = None
+    """Requests per interval that the fleet allows itself at the origin, such as 10/s."""
+    origins: tuple[Annotated[str, AfterValidator(_url)], ...] = ()
+    """Further origins that next links and redirects may lead to; credentials never go there."""
+    limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "Crawl":
+        self.decoder()
+        for header, value in self.headers.items():
+            if header.lower() in SECRET_HEADERS and not SECRET.search(value):
+                raise ValueError(
+                    f"headers.{header} holds a secret in clear text, which would be stored with the crawl; "
+                    f"put it into the environment and write {header} = 'env:NAME' (or 'Bearer env:NAME')"
+                )
+        return self
+
+    @property
+    def id(self) -> str:
+        """The name, or one made of the host and the content: the same description has the same id."""
+        return self.name or f"{httpx.URL(self.url).host.strip('[]').replace(':', '-')}-{self.fingerprint[:8]}"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Tells two descriptions apart, whatever their names."""
+        return fingerprint(self)
+
+    @property
+    def secret_params(self) -> Mapping[str, str]:
+        """Parameters whose values name secrets; they are kept out of cursors and put back at each request."""
+        return {p: v for p, v in self.params.items() if isinstance(v, str) and SECRET.search(v)}
+
+    def first(self) -> Request:
+        """The request before any paginator has touched it."""
+        url = httpx.URL(self.url)
+        if self.params:
+            url = url.copy_merge_params(self.params)
+        headers = dict(self.headers)
+        body: bytes | None = None
+        if isinstance(self.body, str):
+            body = self.body.encode()
+        elif self.body is not None:
+            body = json.dumps(self.body).encode()
+            headers.setdefault("content-type", "application/json")
+        return Request(self.method, str(url), headers, body)
+
+    def decoder(self) -> Decoder:
+        """Takes this crawl's pages apart."""
+        members = (*self.paginate.members(), *((self.total,) if self.total else ()))
+        return Decoder(self.documents, members)
+
+
+def fingerprint(description: BaseModel) -> str:
+    """Of what was said, not of defaults: a new release with a new default keeps old names working."""
+    said = description.model_dump(mode="json", by_alias=True, exclude={"name"}, exclude_defaults=True)
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def load(file: FilePath | str) -> Crawl:
+    """Read a crawl file, TOML or JSON by its ending; raises `CrawlError` with the field, the value, the remedy."""
+    path = FilePath(file)
+    try:
+        text = path.read_text(encoding="utf-8")
+        said = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise CrawlError(f"reading the crawl file {path}: {error}; give the path of a TOML or JSON file") from error
+    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+        kind = "JSON" if path.suffix == ".json" else "TOML"
+        raise CrawlError(f"reading the crawl file {path} as {kind}: {error}") from error
+    return parse(said, f"the crawl file {path}")
+
+
+def parse(said: Any, what: str = "the crawl") -> Crawl:
+    """A crawl from plain data; raises `CrawlError` that names every field at fault."""
+    try:
+        return Crawl.model_validate(said)
+    except ValidationError as error:
+        lines = "\n".join(f"  {_fault(fault, said)}" for fault in error.errors())
+        raise CrawlError(f"reading {what}:\n{lines}") from error
+
+
+def _fault(fault: Any, said: Any) -> str:
+    place = [str(part) for part in fault["loc"] if part not in KINDS]
+    field = ".".join(place) or "the crawl"
+    value = "" if fault["type"] in ("missing", "value_error") and not place else f" is {fault['input']!r:.80}"
+    match fault["type"]:
+        case "missing":
+            return f"{field} is missing: {REMEDY.get(field, 'add it')}"
+        case "extra_forbidden":
+            return f"{field}{value}: there is no such field; {_nearest(place, said)}"
+        case "union_tag_not_found" | "union_tag_invalid":
+            return f"{field}{value}: kind must be one of {', '.join(sorted(KINDS))}"
+        case _:
+            return f"{field}{value}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+RULES: Mapping[str, type[BaseModel]] = {rule.model_fields["kind"].default: rule for rule in get_args(get_args(Paginator)[0])}
+KINDS = frozenset(RULES)
+REMEDY = {
+    "url": 'add url = "https://..."',
+    "paginate": "add [paginate] with kind = " + ", ".join(f'"{kind}"' for kind in sorted(KINDS)),
+}
+
+
+def _nearest(place: list[str], said: Any) -> str:
+    model: type[BaseModel] = Crawl
+    if place[0] == "limits":
+        model = Limits
+    elif place[0] == "paginate":
+        model = RULES[said["paginate"]["kind"]]
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    near = difflib.get_close_matches(place[-1], known, 1)
+    return f"did you mean {near[0]}?" if near else f"the fields are {', '.join(known)}"

@@ -1,0 +1,73 @@
+"""Every error, classed by what happens next.
+
+    PagefleetError
+    ├── CrawlError            the description of a crawl cannot be used: mend it
+    ├── FetchError            a page could not be had
+    │   ├── RetryNow          try again in this job, after a short wait
+    │   ├── RetryLater        put the slice back; nothing is held against it
+    │   └── Stop              the crawl fails, with its checkpoint kept
+    └── FleetError            the fleet's Redis, or what is in it
+        ├── RedisUnusable     not reachable, or set up so that it would lose documents
+        ├── CrawlExists       another crawl has this name
+        ├── CrawlMissing      no crawl has this name
+        ├── CrawlFailed       waited for, or read to its end, and it failed or was cancelled
+        └── Trimmed           the documents asked for have been read and dropped
+
+A message says what was being done, what was found, and what to do next.
+"""
+
+
+class PagefleetError(Exception):
+    """Anything that Pagefleet raises on purpose."""
+
+
+class CrawlError(PagefleetError):
+    """The description of a crawl cannot be used; the message names the field, the value and the remedy."""
+
+
+class FetchError(PagefleetError):
+    """A page could not be had."""
+
+
+class RetryNow(FetchError):
+    """A passing fault: the same request may succeed in a moment."""
+
+
+class RetryLater(FetchError):
+    """The source, or our own budget for it, asks for patience.
+
+    `seconds` is how long, from now; `is_source` tells whether the source said so (then the whole fleet obeys).
+    """
+
+    def __init__(self, message: str, seconds: float, *, is_source: bool = False) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+        self.is_source = is_source
+
+
+class Stop(FetchError):
+    """No further request can help until somebody has mended something; the checkpoint is kept."""
+
+
+class FleetError(PagefleetError):
+    """Something about the fleet's Redis, or about what is in it."""
+
+
+class RedisUnusable(FleetError):
+    """Redis cannot be reached, or is set up in a way that would lose documents."""
+
+
+class CrawlExists(FleetError):
+    """Another crawl goes by this name."""
+
+
+class CrawlMissing(FleetError):
+    """No crawl goes by this name."""
+
+
+class CrawlFailed(FleetError):
+    """The crawl failed or was cancelled before its end; what it has delivered stays."""
+
+
+class Trimmed(FleetError):
+    """The documents asked for were read by every consumer and then dropped to make room."""

@@ -1,0 +1,112 @@
+"""One response, without I/O: attempts, patience and redirects, as a generator that says what to do.
+
+    fetch(request, ...)  ->  Send(request)     answered with a Response, or with the RetryNow that it met
+                         ->  Wait(cause)       answered with None, when the time has passed
+"""
+
+import random
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from pagefleet.crawl import Limits
+from pagefleet.errors import RetryLater, RetryNow, Stop
+from pagefleet.page import Request, Response
+
+LONGEST_WAIT = 86_400.0
+"""Seconds: a Retry-After of a day is obeyed; a longer one is taken for a mistake. Peers cut it to a minute or five,
+and are banned (reference/peers.md)."""
+UNNAMED_WAIT = 5.0
+"""Seconds after a 429 that does not say how long."""
+HOPS = 5
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+PASSING = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send this request, after a token of its origin's budget."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Let time pass before going on. What the source asked for (`cause.is_source`) holds for the whole fleet."""
+
+    url: str
+    cause: RetryLater
+
+
+Reply = Response | RetryNow | None
+Dress = Callable[[Request], Request]
+"""Puts credentials on a request, or takes them off; raises `Stop` where the request must not go at all."""
+
+
+def fetch(request: Request, limits: Limits, dress: Dress) -> Generator[Send | Wait, Reply, Response]:
+    """One response that is not a passing fault, after as many attempts as the limits allow; else raises `Stop`."""
+    request, attempt, hops = dress(request), 0, 0
+    while True:
+        reply = yield Send(request)
+        if isinstance(reply, Response):
+            if reply.status in REDIRECTS and "location" in reply.headers:
+                request, hops = dress(_redirected(request, reply, hops)), hops + 1
+                continue
+            patience = _patience(request, reply)
+            if patience is not None:
+                yield Wait(request.url, patience)
+                continue
+            if reply.status not in PASSING:
+                return reply
+        attempt += 1
+        fault = f"the server answered {reply.status}" if isinstance(reply, Response) else str(reply)
+        if attempt >= limits.attempts:
+            raise Stop(f"fetching {safe(request.url)}: {fault}, at each of {attempt} attempts; try again later")
+        yield Wait(request.url, RetryLater(fault, random.uniform(0, min(30.0, 0.5 * 2**attempt))))
+
+
+def _redirected(request: Request, response: Response, hops: int) -> Request:
+    target = str(httpx.URL(request.url).join(response.headers["location"]))
+    if hops >= HOPS:
+        raise Stop(f"fetching {safe(request.url)}: redirected more than {HOPS} times, last to {safe(target)}")
+    is_get = response.status == 303 or (response.status in (301, 302) and request.method == "POST")
+    method, body = ("GET", None) if is_get else (request.method, request.body)
+    return Request(method, target, request.headers, body)
+
+
+def _patience(request: Request, response: Response) -> RetryLater | None:
+    """What a 429, or a 503 with Retry-After, asks for."""
+    asked = retry_after(response.headers)
+    if response.status != 429 and not (response.status == 503 and asked is not None):
+        return None
+    seconds = UNNAMED_WAIT if asked is None else min(asked, LONGEST_WAIT)
+    return RetryLater(f"{safe(request.url)} answered {response.status}", seconds, is_source=True)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds, from either form of Retry-After (RFC 9110, 10.2.3); a date counts from the server's own Date."""
+    said = headers.get("retry-after", "").strip()
+    if said.isascii() and said.isdigit():
+        return float(said)
+    try:
+        until = parsedate_to_datetime(said)
+        now = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
+        return max(0.0, (until - now).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port: what credentials and budgets belong to."""
+    parsed = httpx.URL(url)
+    port = parsed.port or {"http": 80, "https": 443}.get(parsed.scheme, 0)
+    host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
+    return f"{parsed.scheme}://{host}:{port}"
+
+
+def safe(url: str) -> str:
+    """A URL for messages: without its query, where secrets live."""
+    return url.partition("?")[0] + ("?…" if "?" in url else "")

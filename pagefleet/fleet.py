@@ -1,0 +1,294 @@
+"""The fleet as a user sees it: enqueue a crawl, look at it, steer it, read its documents."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, TypeAdapter
+from redis.asyncio import Redis
+
+from pagefleet import keys as key
+from pagefleet.connection import check, open_redis, patiently
+from pagefleet.crawl import Crawl
+from pagefleet.embedded import embedded
+from pagefleet.errors import CrawlExists, CrawlFailed, CrawlMissing, Trimmed
+from pagefleet.keys import SliceKeys
+from pagefleet.page import Cursor, Document
+from pagefleet.scripts import Scripts
+from pagefleet.source import PythonSource
+from pagefleet.states import State, combined
+from pagefleet.verdict import Signals, Verdict, judge
+
+PATIENCE = 15.0
+"""Seconds that a caller waits for a Redis that cannot answer now."""
+READ = 500
+"""Documents that are read at once."""
+Description: TypeAdapter[Crawl | PythonSource] = TypeAdapter(
+    Annotated[Crawl | PythonSource, Field(discriminator="kind")]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A crawl at one moment. Times are Redis' own, in seconds since 1970; None: not yet."""
+
+    id: str
+    state: State
+    documents: int
+    pages: int
+    bytes: int
+    backlog: int
+    """Documents in the results stream."""
+    total: int | None
+    """As the source last declared it."""
+    cursor: Cursor
+    worker: str
+    """Who holds the lease; empty: nobody."""
+    leases: int
+    rescued: int
+    reason: str
+    """Why it snoozes."""
+    error: str
+    """Why it failed."""
+    enqueued: float
+    committed: float | None
+    finished: float | None
+    until: float | None
+    """When the lease or the snooze ends."""
+    verdict: Verdict | None
+    """Of a finished crawl."""
+
+
+class Fleet:
+    """The crawls in one Redis. Without a URL, in an embedded one that keeps its file in `.pagefleet/`.
+
+    Raises `RedisUnusable` on entry when Redis does not answer or would lose documents.
+    """
+
+    def __init__(self, url: str | None = None) -> None:
+        self._url = url
+        self._stack = AsyncExitStack()
+        self.url = url or ""
+        """Of the Redis in use, also when it is embedded."""
+
+    async def __aenter__(self) -> Self:
+        try:
+            self.url = self._url or await self._stack.enter_async_context(embedded())
+            self.redis: Redis = open_redis(self.url)
+            self._stack.push_async_callback(self.redis.aclose, close_connection_pool=True)
+            await check(self.redis, self.url)
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        self.scripts = Scripts(self.redis, PATIENCE)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def enqueue(self, source: Crawl | PythonSource) -> "Handle":
+        """Start a crawl. The same one again gives the same handle, whatever has become of it meanwhile; a different
+        one under the same name raises `CrawlExists`."""
+        description = json.dumps(source.model_dump(mode="json", by_alias=True, exclude_defaults=True) | {"kind": source.kind})
+        backlog = source.limits.backlog or 0
+        answer = await self.scripts.enqueue(SliceKeys(source.id), description, source.fingerprint, backlog)
+        if answer == "other":
+            there = await self.source(source.id)
+            raise CrawlExists(
+                f"enqueueing {source.id}: another crawl has this name, with another {_difference(source, there)}; "
+                f"give this one another name"
+            )
+        return Handle(self, source.id)
+
+    def crawl(self, crawl_id: str) -> "Handle":
+        """The handle of a crawl by its id; whether there is one is asked at first use."""
+        return Handle(self, crawl_id)
+
+    async def crawls(self) -> list[Status]:
+        """All crawls, the latest first."""
+        ids = await patiently(lambda: self.redis.zrevrange(key.CRAWLS, 0, -1), "listing crawls", PATIENCE)
+        return [await self.crawl(crawl_id.decode()).status() for crawl_id in ids]
+
+    async def source(self, crawl_id: str) -> Crawl | PythonSource:
+        """The description that a crawl was enqueued with; raises `CrawlMissing`."""
+        call = self.redis.hget(key.crawl(crawl_id), "description")
+        found = await call
+        if found is None:
+            raise _missing(crawl_id)
+        return Description.validate_json(found)
+
+
+class Handle:
+    """One crawl of a fleet."""
+
+    def __init__(self, fleet: Fleet, crawl_id: str) -> None:
+        self._fleet = fleet
+        self.id = crawl_id
+        self.keys = SliceKeys(crawl_id)
+
+    async def status(self) -> Status:
+        """The crawl now; raises `CrawlMissing`."""
+        row, backlog = await patiently(self._row, f"looking up {self.id}", PATIENCE)
+        if not row:
+            raise _missing(self.id)
+        return _status(self.id, row, backlog)
+
+    async def _row(self) -> tuple[Mapping[str, str], int]:
+        async with self._fleet.redis.pipeline(transaction=False) as pipe:
+            pipe.hgetall(self.keys.slice)
+            pipe.xlen(self.keys.documents)
+            row, backlog = await pipe.execute()
+        return {name.decode(): value.decode() for name, value in row.items()}, backlog
+
+    async def wait(self, timeout: float | None = None) -> Status:
+        """Until it is over; raises `CrawlFailed` if it failed or was cancelled, `TimeoutError` after `timeout` s."""
+        async with asyncio.timeout(timeout):
+            while True:
+                status = await self.status()
+                if status.state.is_over:
+                    _check_success(status)
+                    return status
+                await asyncio.sleep(0.1)
+
+    async def pause(self) -> State:
+        """No page is committed from now on; answers the state after."""
+        return await self._steer("pause")
+
+    async def resume(self) -> State:
+        """Go on from the checkpoint, after a pause or a failure; answers the state after."""
+        return await self._steer("resume")
+
+    async def cancel(self) -> State:
+        """End it here, for good; what is delivered stays. Answers the state after."""
+        return await self._steer("cancel")
+
+    async def _steer(self, verb: Literal["pause", "resume", "cancel"]) -> State:
+        state = await self._fleet.scripts.steer(self.keys, verb)
+        if state == "gone":
+            raise _missing(self.id)
+        return State(state)
+
+    async def documents(self, consumer: str | None = None) -> AsyncIterator[Document]:
+        """The documents in order, while the crawl goes on and to its end.
+
+        Without a name, from the first one. A named consumer goes on behind the last document that it is known to
+        be done with: it counts as done when the next `READ` are asked for, so after a crash some come again, with
+        the same ids. Raises `CrawlFailed` behind the last document of a crawl that failed or was cancelled, and
+        `Trimmed` when the first ones have been read and dropped.
+        """
+        after = await self.position(consumer) if consumer else None
+        async for batch in self.batches(after[0] if after else None):
+            for document in batch:
+                yield document
+            await self.acknowledge(consumer or "", batch[-1].id)
+
+    async def batches(self, after: str | None = None) -> AsyncIterator[list[Document]]:
+        """The documents behind an id, as many at a time as there are, up to `READ`. Acknowledges nothing."""
+        after = after or "0-0"
+        while True:
+            entries, state, trimmed = await patiently(lambda: self._read(after), f"reading {self.id}", PATIENCE)
+            if _place(after) < _place(trimmed):
+                raise Trimmed(
+                    f"reading {self.id} behind {after}: the documents up to {trimmed} were read by every consumer and "
+                    f"dropped to make room; read as a named consumer, or raise limits.backlog to keep more"
+                )
+            if entries:
+                yield entries
+                after = entries[-1].id
+            elif state.is_over:
+                _check_success(await self.status())
+                return
+            else:
+                await patiently(lambda: self._await_more(after), f"reading {self.id}", PATIENCE)
+
+    async def _read(self, after: str) -> tuple[list[Document], State, str]:
+        """What is there, the slice's state and what was trimmed, all at one moment."""
+        async with self._fleet.redis.pipeline(transaction=True) as pipe:
+            pipe.xread({self.keys.documents: after}, count=READ)
+            pipe.hmget(self.keys.slice, "state", "trimmed")
+            found, (state, trimmed) = await pipe.execute()
+        if state is None:
+            raise _missing(self.id)
+        documents = [_document(entry_id, fields) for _, entries in found for entry_id, fields in entries]
+        return documents, State(state.decode()), (trimmed or b"0-0").decode()
+
+    async def _await_more(self, after: str) -> None:
+        await self._fleet.redis.xread({self.keys.documents: after}, count=1, block=500)
+
+    async def acknowledge(self, consumer: str, document: str, note: str = "") -> None:
+        """Say that a consumer is done with all documents up to this id; they may be dropped when room is needed."""
+        await self._fleet.scripts.acknowledge(self.keys, consumer, document, note)
+
+    async def position(self, consumer: str) -> tuple[str, str] | None:
+        """The id and the note that a consumer last acknowledged."""
+        call = self._fleet.redis.hget
+        found = await patiently(lambda: call(self.keys.consumers, consumer), f"looking up {consumer}", PATIENCE)  # type: ignore[arg-type,return-value]
+        if found is None:
+            return None
+        document, _, note = found.decode().partition(" ")
+        return document, note
+
+
+def _document(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Document:
+    document = Document(fields[b"d"])
+    document.id = entry_id.decode()
+    document.key = fields[b"k"].decode() if b"k" in fields else None
+    return document
+
+
+def _place(document: str) -> tuple[int, int]:
+    page, _, index = document.partition("-")
+    return int(page), int(index)
+
+
+def _missing(crawl_id: str) -> CrawlMissing:
+    return CrawlMissing(f"looking up the crawl {crawl_id}: there is none in this Redis; `pagefleet ls` lists them")
+
+
+def _check_success(status: Status) -> None:
+    if status.state is not State.FINISHED:
+        why = status.error or "somebody cancelled it"
+        raise CrawlFailed(f"crawl {status.id} {status.state.value} behind {status.documents} documents: {why}")
+
+
+def _status(crawl_id: str, row: Mapping[str, str], backlog: int) -> Status:
+    state = combined([State(row["state"])])
+    documents, total = int(row["documents"]), row.get("total")
+    signals = Signals(documents, int(total) if total else None, int(row.get("drifts", 0)))
+    return Status(
+        id=crawl_id,
+        state=state,
+        documents=documents,
+        pages=int(row["pages"]),
+        bytes=int(row["bytes"]),
+        backlog=backlog,
+        total=signals.total,
+        cursor=json.loads(row["cursor"]),
+        worker=row.get("worker", ""),
+        leases=int(row["leases"]),
+        rescued=int(row.get("rescued", 0)),
+        reason=row.get("reason", "") if state is State.SNOOZED else "",
+        error=row.get("error", ""),
+        enqueued=int(row["enqueued"]) / 1000,
+        committed=_seconds(row, "committed"),
+        finished=_seconds(row, "finished"),
+        until=_seconds(row, "until"),
+        verdict=judge(signals) if state is State.FINISHED else None,
+    )
+
+
+def _seconds(row: Mapping[str, str], field: str) -> float | None:
+    return int(row[field]) / 1000 if int(row.get(field, 0)) else None
+
+
+def _difference(one: Crawl | PythonSource, other: Crawl | PythonSource) -> str:
+    mine, theirs = (source.model_dump(mode="json") for source in (one, other))
+    names = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))
+    return " and ".join(names)

@@ -1,0 +1,66 @@
+"""Every Redis key is made here. `{id:n}` is a hash tag: all that belongs to one slice lives in one slot."""
+
+from dataclasses import dataclass
+
+CRAWLS = "pagefleet:crawls"
+"""zset: crawl id -> when it was enqueued, ms. Written by enqueue, read by `Fleet.crawls`; kept."""
+DUE = "pagefleet:due"
+"""zset: slice tag -> when the scheduler looks at it again, ms of Redis' clock. Holds every slice that is queued,
+running or snoozed; written by the scripts of slices, read by schedulers."""
+QUEUE = "arq:queue"
+"""zset, arq's: job id -> when it may start, ms. Written by our scripts, read by arq's workers."""
+
+
+@dataclass(frozen=True, slots=True)
+class SliceKeys:
+    """The keys of slice `number` of a crawl, and its `tag`, `<id>:<n>`, by which the scheduler and jobs know it."""
+
+    crawl: str
+    number: int = 0
+
+    @classmethod
+    def of(cls, tag: str) -> "SliceKeys":
+        """From a tag; crawl ids hold no colon."""
+        crawl, _, number = tag.partition(":")
+        return cls(crawl, int(number))
+
+    @property
+    def tag(self) -> str:
+        return f"{self.crawl}:{self.number}"
+
+    @property
+    def slice(self) -> str:
+        """hash: state, fence, checkpoint, counts. Written by the scripts alone, read by anybody; kept."""
+        return f"pagefleet:slice:{{{self.tag}}}"
+
+    @property
+    def documents(self) -> str:
+        """stream, `<page number>-<index>` -> d: the document, k: its key. Written by commit, read by consumers;
+        what all have read is trimmed when room is needed."""
+        return f"pagefleet:documents:{{{self.tag}}}"
+
+    @property
+    def ledger(self) -> str:
+        """stream, capped, `<page number>-0` -> a row of facts a page. Written by commit, read by people."""
+        return f"pagefleet:ledger:{{{self.tag}}}"
+
+    @property
+    def consumers(self) -> str:
+        """hash: consumer -> id of the last document that it is done with, and a note of its own. Written by
+        acknowledge, read by commit (to trim) and by consumers that go on."""
+        return f"pagefleet:consumers:{{{self.tag}}}"
+
+    def all(self) -> list[str]:
+        """In the order in which every script of a slice takes them."""
+        return [self.slice, self.documents, self.ledger, self.consumers, DUE, QUEUE]
+
+
+def crawl(crawl_id: str) -> str:
+    """hash: description, fingerprint, number of slices, when it was enqueued. Written once, by enqueue; kept."""
+    return f"pagefleet:crawl:{{{crawl_id}}}"
+
+
+def budget(origin: str) -> str:
+    """hash: when the next request may start, until when the source wants none. Written by token and block, lives
+    as long as it says anything."""
+    return f"pagefleet:budget:{{{origin}}}"

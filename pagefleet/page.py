@@ -1,0 +1,83 @@
+"""What passes between the parts: requests, responses, pages, checkpoints, documents. All values, no behaviour."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Cursor = Any
+"""An opaque position within a slice, a JSON value. None is the start when asked with, and the end when answered."""
+
+
+class Document(bytes):
+    """One record, as the very bytes that the server sent.
+
+    `id` is its place in the crawl, `<page number>-<index>`, the same however often the page was fetched.
+    """
+
+    id: str
+    key: str | None = None
+
+    def json(self) -> Any:
+        """The record as Python objects; floats and large exponents lose here, never in the bytes."""
+        return json.loads(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to ask: `url` is whole, its query included; header values may still name secrets (`env:NAME`)."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back: `body` is decompressed and within the limits; header names are in lower case."""
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    seconds: float = 0.0
+
+    def json(self) -> Any:
+        """The body as Python objects."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One response's documents, in order, and the cursor that the next page is fetched with (None: the end).
+
+    A source written in Python yields `Page(documents, cursor)`, where a document is anything that JSON can hold,
+    or bytes that are JSON already. Pages that leave `pages()` hold bytes only, and the rest is filled in.
+    """
+
+    documents: Sequence[Any]
+    cursor: Cursor = None
+    total: int | None = None
+    status: int = 200
+    size: int = 0
+    """Bytes of the body, decompressed."""
+    seconds: float = 0.0
+    digest: str = ""
+    """Of the documents, in order: two pages with one digest hold the same documents."""
+    is_last: bool = False
+    """Nothing follows. A Python source ends by returning, so there it stands on an empty page of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where a slice stands: everything before (`page`, `index`) is delivered.
+
+    `page` counts from 1; `index` is above 0 when a large page was committed in part; `cursor` fetches that page;
+    `documents` were delivered before it.
+    """
+
+    page: int = 1
+    index: int = 0
+    cursor: Cursor = None
+    documents: int = 0

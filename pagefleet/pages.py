@@ -1,0 +1,224 @@
+"""`pages(source)` and `documents(source)`: a paginated API as an iterator, by `async for` and by `for`.
+
+    async for document in documents(source): ...       a buffer of documents, filled a page at a time, while the
+    for document in documents(source): ...             next page is already on its way (`async for`)
+
+`Documents` reads from `Pages`, `Pages` drives the walk. Neither knows of Redis: a worker's loop is `pages()` too,
+with the fleet's budget in place of a local one.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from pagefleet.budget import Budgets, LocalBudgets
+from pagefleet.crawl import Crawl
+from pagefleet.fetch import Reply, Send, Wait, origin
+from pagefleet.http import open_client, open_sync_client, send, send_sync
+from pagefleet.page import Checkpoint, Cursor, Document, Page
+from pagefleet.source import PythonSource, walk_python
+from pagefleet.walk import walk
+
+Source = Crawl | PythonSource
+
+
+def pages(source: Source, cursor: Cursor = None) -> "Pages":
+    """The pages of a source from a cursor on (None: from the start), one ahead of the reader."""
+    return Pages(source, Checkpoint(cursor=cursor))
+
+
+def documents(source: Source, cursor: Cursor = None) -> "Documents":
+    """The documents of a source, in the server's order, as its own bytes."""
+    return Documents(pages(source, cursor))
+
+
+class Pages:
+    """An iterator over pages, for `async for` and for `for`; a page is fetched while its forerunner is used.
+
+    Raises `Stop` when a page cannot be had; with a fleet's budget, also `RetryLater`. Close it (`aclose`, or
+    `async with`) when you leave before the end.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        checkpoint: Checkpoint,
+        *,
+        client: httpx.AsyncClient | None = None,
+        budgets: Budgets | None = None,
+    ) -> None:
+        self._source = source
+        self._checkpoint = checkpoint
+        self._client = client
+        self._budgets = budgets
+        self._flow: AsyncIterator[Page] | None = None
+        self._ahead: asyncio.Task[Page] | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Page:
+        page = await self._next()
+        self._ahead = None if page.is_last else asyncio.create_task(self._take(), name="the next page")
+        return page
+
+    async def _next(self) -> Page:
+        if self._flow is None:
+            self._flow = self._drive()
+            return await self._take()
+        if self._ahead is None:
+            raise StopAsyncIteration
+        return await self._ahead
+
+    async def _take(self) -> Page:
+        assert self._flow is not None
+        return await anext(self._flow)
+
+    async def aclose(self) -> None:
+        """Give up the page that is on its way, and the connection if it is ours."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await self._ahead
+        if self._flow is not None:
+            await self._flow.aclose()  # type: ignore[attr-defined]  # it is an asynchronous generator
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def _drive(self) -> AsyncIterator[Page]:
+        client = self._client or open_client()
+        try:
+            if isinstance(self._source, PythonSource):
+                flow = walk_python(self._source, self._checkpoint, client, self._budgets)
+            else:
+                flow = drive(self._source, self._checkpoint, client, self._budgets)
+            async for page in flow:
+                yield page
+        finally:
+            if self._client is None:
+                await client.aclose()
+
+    def __iter__(self) -> Iterator[Page]:
+        if isinstance(self._source, PythonSource):
+            return _by_loop(self)
+        return drive_sync(self._source, self._checkpoint)
+
+
+async def drive(
+    crawl: Crawl, checkpoint: Checkpoint, client: httpx.AsyncClient, budgets: Budgets | None
+) -> AsyncIterator[Page]:
+    """The asynchronous driver of a walk: sends, waits and yields as the walk says."""
+    budgets = budgets or LocalBudgets(crawl.rate)
+    flow, reply = walk(crawl, checkpoint), _START
+    while True:
+        try:
+            step = flow.send(reply)
+        except StopIteration:
+            return
+        reply = None
+        match step:
+            case Send(request):
+                await budgets(origin(request.url)).token()
+                reply = await send(client, request, crawl.limits)
+            case Wait(url, cause):
+                await budgets(origin(url)).pause(cause)
+            case Page():
+                yield step
+
+
+def drive_sync(crawl: Crawl, checkpoint: Checkpoint) -> Iterator[Page]:
+    """The synchronous driver of the same walk."""
+    budgets = LocalBudgets(crawl.rate)
+    flow, reply = walk(crawl, checkpoint), _START
+    with open_sync_client() as client:
+        while True:
+            try:
+                step = flow.send(reply)
+            except StopIteration:
+                return
+            reply = None
+            match step:
+                case Send(request):
+                    budgets(origin(request.url)).token_sync()
+                    reply = send_sync(client, request, crawl.limits)
+                case Wait(_, cause):
+                    time.sleep(cause.seconds)
+                case Page():
+                    yield step
+
+
+_START: Reply = None
+"""What a generator is sent first."""
+
+
+def _by_loop(pages: Pages) -> Iterator[Page]:
+    """Plain `for` over a source that is itself asynchronous: a loop of our own, a step at a time."""
+    with asyncio.Runner() as runner:
+        try:
+            while True:
+                try:
+                    yield runner.run(anext(pages))  # type: ignore[arg-type]  # it is a coroutine
+                except StopAsyncIteration:
+                    return
+        finally:
+            runner.run(pages.aclose())
+
+
+class Documents:
+    """An iterator over documents, for `async for` and for `for`, first in first out from a buffer of pages."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        self._buffer: deque[Document] = deque()
+        self._number = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Document:
+        while not self._buffer:
+            self._fill(await anext(self._pages))
+        return self._buffer.popleft()
+
+    def __iter__(self) -> Iterator[Document]:
+        for page in self._pages:
+            self._fill(page)
+            while self._buffer:
+                yield self._buffer.popleft()
+
+    def _fill(self, page: Page) -> None:
+        self._number += 1
+        self._buffer.extend(numbered(page, self._number))
+
+    async def aclose(self) -> None:
+        """Leave before the end: drop the buffer and the page that is on its way."""
+        self._buffer.clear()
+        await self._pages.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def numbered(page: Page, number: int) -> Iterator[Document]:
+    """A page's documents with their ids."""
+    for index, data in enumerate(page.documents):
+        document = Document(data)
+        document.id = f"{number}-{index}"
+        yield document

@@ -1,0 +1,160 @@
+"""The atomic steps: one `.lua` file each, and here its one typed Python signature.
+
+A step is sent again, the same bytes, for as long as the answer is only that Redis cannot answer now (`connection.patiently`):
+each script tells a repetition from a first time.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Literal
+
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+
+from pagefleet import keys as key
+from pagefleet.connection import patiently
+from pagefleet.keys import SliceKeys
+from pagefleet.page import Checkpoint, Cursor
+
+Commitment = Literal["committed", "fenced", "conflict", "full", "gone", "paused", "cancelled", "failed", "finished", "queued", "snoozed"]
+Ending = Literal["", "last", "yield"]
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """What a lease gives: where to go on, and how often in a row the slice has snoozed."""
+
+    checkpoint: Checkpoint
+    snoozes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One commit: the whole of a page, or a part of a large one, with the checkpoint before and after it."""
+
+    commit: str
+    """Names this commit; the same for each time that it is sent."""
+    before: Checkpoint
+    after: Checkpoint
+    ending: Ending
+    arguments: Sequence[bytes]
+    """Documents, each followed by its key when `fields` is 2."""
+    fields: int = 1
+    total: int | None = None
+    digest: str = ""
+    size: int = 0
+    status: int = 200
+    milliseconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What came of a commit: the answer, the slice's state after it, documents delivered, and in the stream."""
+
+    answer: Commitment
+    state: str
+    documents: int
+    backlog: int
+
+
+class Scripts:
+    """Every script, on one Redis. `patience` is how many seconds a step may be sent again and again (inf: for ever)."""
+
+    def __init__(self, redis: Redis, patience: float) -> None:
+        self._redis = redis
+        self._patience = patience
+        self._scripts: dict[str, AsyncScript] = {}
+
+    async def _run(self, name: str, keys: Sequence[str], *args: Any) -> Any:
+        if name not in self._scripts:
+            self._scripts[name] = self._redis.register_script(source(name))
+        script = self._scripts[name]
+        return await patiently(lambda: script(keys=keys, args=args), f"the {name} script", self._patience)
+
+    async def enqueue(
+        self, slice_: SliceKeys, description: str, fingerprint: str, backlog: int
+    ) -> Literal["new", "same", "other"]:
+        """A crawl comes into being. `backlog` 0: no limit."""
+        keys = [*slice_.all(), key.crawl(slice_.crawl), key.CRAWLS]
+        args = (slice_.tag, slice_.crawl, description, fingerprint, backlog)
+        return _text(await self._run("enqueue", keys, *args))  # type: ignore[return-value]
+
+    async def lease(self, slice_: SliceKeys, lease: int, fence: str, seconds: float, worker: str) -> Leased | None:
+        """The sole right to advance the slice; None when this job is not, or no longer, the one to have it."""
+        args = (slice_.tag, lease, fence, _ms(seconds), worker)
+        answer = await self._run("lease", slice_.all(), *args)
+        if answer[0] != b"leased":
+            return None
+        page, index, cursor, documents, snoozes = answer[1:]
+        return Leased(Checkpoint(int(page), int(index), json.loads(cursor), int(documents)), int(snoozes))
+
+    async def commit(self, slice_: SliceKeys, part: Part, fence: str, seconds: float, worker: str) -> Committed:
+        """Documents and checkpoint together, or nothing."""
+        before, after = part.before, part.after
+        args = (
+            *(slice_.tag, fence, part.commit),
+            *(before.page, before.index, encode(before.cursor)),
+            *(after.page, after.index, encode(after.cursor)),
+            *(_ms(seconds), part.ending, "" if part.total is None else part.total, part.digest, part.size),
+            *(part.status, part.milliseconds, worker, part.fields),
+        )
+        answer, state, documents, backlog = await self._run("commit", slice_.all(), *args, *part.arguments)
+        return Committed(_text(answer), _text(state), documents, backlog)  # type: ignore[arg-type]
+
+    async def renew(self, slice_: SliceKeys, fence: str, seconds: float) -> str:
+        """The lease lasts from now again; answers 'running', or what the slice is instead."""
+        return _text(await self._run("renew", slice_.all(), slice_.tag, fence, _ms(seconds)))
+
+    async def release(
+        self, slice_: SliceKeys, fence: str, state: str, seconds: float = 0.0, reason: str = ""
+    ) -> Literal["released", "fenced"]:
+        """Give the lease back: the slice is queued again, snoozes for `seconds`, or has failed."""
+        args = (slice_.tag, fence, state, _ms(seconds), reason)
+        return _text(await self._run("release", slice_.all(), *args))  # type: ignore[return-value]
+
+    async def rescue(self, slice_: SliceKeys) -> str:
+        """Look at a slice that is due, and put it back into the queue if nobody advances it."""
+        return _text(await self._run("rescue", slice_.all(), slice_.tag))
+
+    async def steer(self, slice_: SliceKeys, verb: Literal["pause", "resume", "cancel"]) -> str:
+        """A person's word; answers the state after."""
+        return _text(await self._run("steer", slice_.all(), slice_.tag, verb))
+
+    async def acknowledge(self, slice_: SliceKeys, consumer: str, document: str, note: str = "") -> None:
+        """A consumer is done with all documents up to this id, and leaves itself a note."""
+        await self._run("acknowledge", slice_.all(), slice_.tag, consumer, document, note)
+
+    async def token(self, origin: str, interval: float, most: int, life: float) -> tuple[int, float]:
+        """(tokens, seconds): so many for so long; none until then; or -1 tokens, as many as you like for so long."""
+        args = (interval * 1000, most, _ms(life))
+        tokens, milliseconds = await self._run("token", [key.budget(origin)], *args)
+        return tokens, milliseconds / 1000
+
+    async def block(self, origin: str, seconds: float) -> None:
+        """The source wants no requests from anybody for so long."""
+        await self._run("block", [key.budget(origin)], _ms(seconds))
+
+
+WITHOUT_PRELUDE = frozenset({"token", "block"})
+
+
+def source(name: str) -> str:
+    """The text of a script as it is sent."""
+    here = files(__package__)
+    prelude = "" if name in WITHOUT_PRELUDE else (here / "prelude.lua").read_text()
+    return prelude + (here / f"{name}.lua").read_text()
+
+
+def encode(cursor: Cursor) -> str:
+    """A cursor as it stands in Redis: one JSON value has one text, for cursors are compared."""
+    return json.dumps(cursor, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _ms(seconds: float) -> int:
+    return max(0, round(seconds * 1000))
+
+
+def _text(answer: bytes) -> str:
+    return answer.decode()

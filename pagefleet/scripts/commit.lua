@@ -1,0 +1,105 @@
+-- commit: the documents of a page, or of a part of one, and the checkpoint behind them, together.
+-- ARGV 2 fence, 3 commit id, 4 page, 5 index, 6 cursor, 7 next page, 8 next index, 9 next cursor, 10 lease ms,
+--      11 ending ('', 'last' or 'yield'), 12 total ('': not said), 13 digest, 14 bytes, 15 status, 16 ms, 17 worker,
+--      18 fields a document (1: itself, 2: itself and its key), 19... documents
+-- answers {what, state after, documents delivered, documents in the stream}
+local row = redis.call('HMGET', slice, 'state', 'fence', 'page', 'index', 'cursor', 'commit', 'documents', 'backlog', 'digest')
+local state, fence, page, index, cursor, last, delivered, limit, digest = unpack(row)
+local length = redis.call('XLEN', documents)
+
+local function answer(what)
+  return { what, state, tonumber(delivered) or 0, length }
+end
+
+if not state then
+  state = 'gone'
+  return answer('gone')
+end
+if last == ARGV[3] then
+  return answer('committed') -- the reply was lost, and the same commit came again
+end
+if fence ~= ARGV[2] then
+  return answer('fenced')
+end
+if page ~= ARGV[4] or index ~= ARGV[5] or cursor ~= ARGV[6] then
+  return answer('conflict')
+end
+if state ~= 'running' then
+  return answer(state)
+end
+limit = tonumber(limit)
+if limit > 0 and length >= limit and #ARGV > 18 then
+  length = trim()
+  if length >= limit then
+    return answer('full')
+  end
+end
+for _, stream in ipairs({ documents, ledger }) do
+  local kind = redis.call('TYPE', stream).ok
+  if kind ~= 'stream' and kind ~= 'none' then
+    return redis.error_reply('ERR ' .. stream .. ' is a ' .. kind .. ', not a stream')
+  end
+end
+
+-- Entries at or behind this position can only be leftovers of a torn write: the checkpoint moves with the documents.
+local function clear(stream, from_page, from_index)
+  local info = redis.pcall('XINFO', 'STREAM', stream)
+  if info.err then
+    return
+  end
+  local top
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then
+      top = info[i + 1]
+    end
+  end
+  local p, i = parse_id(top)
+  if p < from_page or (p == from_page and i < from_index) then
+    return
+  end
+  for _, entry in ipairs(redis.call('XRANGE', stream, from_page .. '-' .. from_index, '+')) do
+    redis.call('XDEL', stream, entry[1])
+  end
+  local below = from_index > 0 and from_page .. '-' .. (from_index - 1) or (from_page - 1) .. '-18446744073709551615'
+  redis.call('XSETID', stream, below)
+end
+
+local at_page, at_index, fields = tonumber(page), tonumber(index), tonumber(ARGV[18])
+clear(documents, at_page, at_index)
+local count = 0
+for i = 19, #ARGV, fields do
+  local id = at_page .. '-' .. (at_index + count)
+  if fields == 2 then
+    redis.call('XADD', documents, id, 'd', ARGV[i], 'k', ARGV[i + 1])
+  else
+    redis.call('XADD', documents, id, 'd', ARGV[i])
+  end
+  count = count + 1
+end
+if at_index > 0 and digest ~= ARGV[13] then
+  redis.call('HINCRBY', slice, 'drifts', 1) -- the page changed at the source between its parts
+end
+if ARGV[8] == '0' then
+  clear(ledger, at_page, 0)
+  redis.call('XADD', ledger, 'MAXLEN', '~', 10000, at_page .. '-0', 'cursor', cursor, 'next', ARGV[9],
+    'documents', at_index + count, 'bytes', ARGV[14], 'status', ARGV[15], 'ms', ARGV[16], 'digest', ARGV[13],
+    'worker', ARGV[17])
+  redis.call('HINCRBY', slice, 'pages', 1)
+  redis.call('HINCRBY', slice, 'bytes', ARGV[14])
+end
+if ARGV[12] ~= '' then
+  redis.call('HSET', slice, 'total', ARGV[12])
+end
+delivered = redis.call('HINCRBY', slice, 'documents', count)
+length = length + count
+redis.call('HSET', slice, 'page', ARGV[7], 'index', ARGV[8], 'cursor', ARGV[9], 'commit', ARGV[3], 'digest', ARGV[13],
+  'until', now + ARGV[10], 'wait', ARGV[10], 'committed', now, 'rescues', 0, 'snoozes', 0)
+if ARGV[11] == 'last' then
+  state = 'finished'
+  redis.call('HSET', slice, 'state', state, 'fence', '', 'worker', '', 'until', 0, 'finished', now)
+  redis.call('ZREM', due, tag)
+elseif ARGV[11] == 'yield' and redis.call('ZCOUNT', queue, '-inf', now) > 0 then
+  state = 'queued'
+  enqueue_job()
+end
+return answer('committed')

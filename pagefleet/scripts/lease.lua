@@ -1,0 +1,18 @@
+-- lease: the sole right to advance the slice, until it is released or runs out.
+-- ARGV 2 lease number, 3 fence, 4 lease ms, 5 worker
+-- answers {'leased', page, index, cursor, documents, snoozes} or {why not}; asked again with its own fence: the same
+local state, fence, leases = unpack(redis.call('HMGET', slice, 'state', 'fence', 'leases'))
+if not state then
+  return { 'gone' }
+end
+if fence ~= ARGV[3] then
+  if leases ~= ARGV[2] or state ~= 'queued' then
+    return { 'stale' }
+  end
+  redis.call('HSET', slice, 'state', 'running', 'fence', ARGV[3], 'worker', ARGV[5],
+    'until', now + ARGV[4], 'wait', ARGV[4], 'reason', '')
+  redis.call('ZADD', due, now + ARGV[4], tag)
+  redis.call('ZREM', queue, tag .. ':' .. leases)
+end
+local row = redis.call('HMGET', slice, 'page', 'index', 'cursor', 'documents', 'snoozes')
+return { 'leased', row[1], row[2], row[3], row[4], row[5] or '0' }

@@ -1,0 +1,57 @@
+-- Stands before every script of a slice: its keys, Redis' own time, and what several scripts do.
+-- A script is atomic but is not rolled back: each one checks everything before it writes anything.
+
+local slice, documents, ledger, consumers, due, queue = unpack(KEYS)
+local tag = ARGV[1]
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local JOB_LIFE = 30 * 24 * 3600 * 1000 -- arq drops a job that waited longer; its own default is a day
+local GRACE = 6000 -- before the scheduler asks whether a queued slice's job is still there
+
+-- Is a time that was set to be `wait` ms away still ahead? Also no when Redis' clock went back.
+local function is_ahead(moment, wait)
+  moment, wait = tonumber(moment) or 0, tonumber(wait) or 0
+  return now < moment and moment <= now + 2 * wait
+end
+
+-- Wipe out what arq knows of the slice's last job.
+local function forget_job(lease)
+  local job = tag .. ':' .. lease
+  redis.call('ZREM', queue, job)
+  redis.call('DEL', 'arq:job:' .. job, 'arq:in-progress:' .. job, 'arq:retry:' .. job)
+end
+
+-- The slice is queued: a new lease number, and arq's job for it (arq's own enqueue is these two commands).
+local function enqueue_job()
+  local lease = redis.call('HINCRBY', slice, 'leases', 1)
+  local job = tag .. ':' .. lease
+  redis.call('HSET', slice, 'state', 'queued', 'fence', '', 'worker', '', 'until', 0, 'wait', 0)
+  local body = string.format('{"t":null,"f":"advance","a":[%s,%d],"k":{},"et":%.0f}', cjson.encode(tag), lease, now)
+  redis.call('PSETEX', 'arq:job:' .. job, JOB_LIFE, body)
+  redis.call('ZADD', queue, now, job)
+  redis.call('ZADD', due, now + GRACE, tag)
+end
+
+local function parse_id(id)
+  local page, index = string.match(id, '^(%d+)-(%d+)')
+  return tonumber(page), tonumber(index)
+end
+
+-- Drop the documents that every consumer is done with; without a consumer, none.
+local function trim()
+  local page, index
+  for _, position in ipairs(redis.call('HVALS', consumers)) do
+    local p, i = parse_id(position)
+    if not page or p < page or (p == page and i < index) then
+      page, index = p, i
+    end
+  end
+  if page then
+    local id = page .. '-' .. index
+    redis.call('XTRIM', documents, 'MINID', id)
+    redis.call('XDEL', documents, id)
+    redis.call('HSET', slice, 'trimmed', id) -- so that a reader from further back is told
+  end
+  return redis.call('XLEN', documents)
+end

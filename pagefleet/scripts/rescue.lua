@@ -1,0 +1,39 @@
+-- rescue: look at a slice whose time in `due` has come, and put it back into arq's queue if nobody advances it.
+-- answers 'rescued' (it was abandoned), 'enqueued' (its snooze is over), or why it is left alone: 'waiting' in the
+-- queue, 'leased', 'snoozed', 'over'
+local row = redis.call('HMGET', slice, 'state', 'until', 'wait', 'leases', 'reason', 'backlog')
+local state, moment, wait, leases, reason, limit = unpack(row)
+
+if state == 'queued' then
+  -- A job that waits its turn is not lost, however long the queue: a naive rescuer livelocks here.
+  local job = tag .. ':' .. leases
+  if redis.call('ZSCORE', queue, job) and redis.call('EXISTS', 'arq:job:' .. job) == 1
+    and redis.call('EXISTS', 'arq:in-progress:' .. job) == 0 then
+    redis.call('ZADD', due, now + GRACE, tag)
+    return 'waiting'
+  end
+elseif state == 'running' then
+  if is_ahead(moment, wait) then
+    redis.call('ZADD', due, moment, tag)
+    return 'leased'
+  end
+elseif state == 'snoozed' then
+  if is_ahead(moment, wait) and redis.call('ZSCORE', due, tag) + 0 > now then
+    return 'snoozed'
+  end
+  if reason == 'backlog' and trim() >= tonumber(limit) then
+    redis.call('HSET', slice, 'until', now + wait)
+    redis.call('ZADD', due, now + wait, tag)
+    return 'snoozed'
+  end
+  enqueue_job()
+  return 'enqueued'
+else
+  redis.call('ZREM', due, tag)
+  return 'over'
+end
+forget_job(leases)
+redis.call('HINCRBY', slice, 'rescues', 1)
+redis.call('HINCRBY', slice, 'rescued', 1)
+enqueue_job()
+return 'rescued'

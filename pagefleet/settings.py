@@ -1,0 +1,29 @@
+"""What a fleet's processes agree on. One model, frozen; each field may come from the environment."""
+
+from pydantic import AliasChoices, Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Times in seconds; the defaults were measured (reference/arq.md, reference/reliability.md)."""
+
+    model_config = SettingsConfigDict(env_prefix="PAGEFLEET_", frozen=True, extra="ignore", populate_by_name=True)
+
+    redis_url: str | None = Field(None, validation_alias=AliasChoices("redis_url", "REDIS_URL"))
+    """The shared Redis; none: an embedded one."""
+    lease: float = Field(6.0, gt=0)
+    """How long a worker has a slice to itself without a sign of life."""
+    renew: float = Field(2.0, gt=0)
+    """Between two signs of life; a third of the lease."""
+    turn: float = Field(20.0, gt=0)
+    """How long a job keeps its slice while other slices wait."""
+    poll: float = Field(0.1, gt=0)
+    """Between two looks of a worker at arq's queue."""
+    sweep: float = Field(0.5, gt=0)
+    """Between two looks of a scheduler at what is due."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> "Settings":
+        if self.renew * 2 > self.lease:
+            raise ValueError(f"renew = {self.renew:g} is more than half of lease = {self.lease:g}: a lease would run out")
+        return self

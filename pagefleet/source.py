@@ -1,0 +1,195 @@
+"""Sources written in Python: an async generator of pages that gets the last committed cursor back.
+
+    @source(key="objectID", rate="2/s")
+    async def stories(client: Client, cursor: int | None, tag: str) -> AsyncIterator[Page]:
+        number = cursor or 0
+        while hits := (await client.get_json(URL, params={"tags": tag, "page": number}))["hits"]:
+            number += 1
+            yield Page(hits, cursor=number)
+
+    async for document in documents(stories(tag="story")): ...
+
+A worker finds it again by its import path, so it stands at the top of a module that the workers can import.
+"""
+
+import importlib
+import inspect
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+import httpx
+import msgspec
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from pagefleet.budget import Budgets, LocalBudgets
+from pagefleet.crawl import Limits, Name, Rate, fingerprint
+from pagefleet.decode import Decoder, Path
+from pagefleet.errors import CrawlError, PagefleetError, Stop
+from pagefleet.fetch import Reply, Send, Wait, fetch, origin, safe
+from pagefleet.http import send
+from pagefleet.page import Checkpoint, Page, Request, Response
+from pagefleet.walk import digest
+
+Generator = Callable[..., AsyncIterator[Page]]
+
+
+def _importable(path: str) -> str:
+    module, _, name = path.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
+        raise ValueError("write module:function")
+    return path
+
+
+class PythonSource(BaseModel):
+    """A source written in Python, with its arguments: what `Fleet.enqueue` and `documents` take beside a `Crawl`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["python"] = "python"
+    name: Name | None = None
+    function: Annotated[str, AfterValidator(_importable)]
+    """Its import path, `module:function`."""
+    arguments: Mapping[str, Any] = Field(default_factory=dict)
+    """JSON values."""
+    key: Path | None = None
+    rate: Rate | None = None
+    limits: Limits = Limits()
+
+    @property
+    def id(self) -> str:
+        """The name, or one made of the function's name and the content."""
+        return self.name or f"{self.function.rpartition(':')[2]}-{self.fingerprint[:8]}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells two descriptions apart, whatever their names."""
+        return fingerprint(self)
+
+    def named(self, name: str) -> "PythonSource":
+        """The same source under another name."""
+        return self.model_validate({**self.model_dump(), "name": name})
+
+    def load(self) -> Generator:
+        """The function itself; raises `Stop` when this process cannot import it."""
+        module, _, name = self.function.partition(":")
+        try:
+            found = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise Stop(f"importing the source {self.function}: {error}; install it where the workers run") from error
+        if not isinstance(found, SourceFunction):
+            raise Stop(f"importing the source {self.function}: it is not decorated with @source")
+        return found.generator
+
+
+class SourceFunction:
+    """What `@source` makes of an async generator function: called with its arguments, it gives a `PythonSource`."""
+
+    def __init__(self, generator: Generator, options: Mapping[str, Any]) -> None:
+        self.generator = generator
+        self.__doc__ = generator.__doc__
+        self._options = options
+
+    def __call__(self, **arguments: Any) -> PythonSource:
+        inspect.signature(self.generator).bind(None, None, **arguments)
+        path = f"{self.generator.__module__}:{self.generator.__qualname__}"
+        return PythonSource(function=path, arguments=arguments, **self._options)
+
+
+def source(
+    generator: Generator | None = None, *, key: str | None = None, rate: str | None = None, limits: Limits | None = None
+) -> Any:
+    """Make a source of an async generator `(client, cursor, **arguments)` that yields `Page(documents, cursor)`.
+
+    The cursor is any JSON value; the one of the last committed page comes back on resume, None at the start. The
+    generator ends by returning. Use it bare or with options.
+    """
+    options = {"key": key, "rate": rate, **({"limits": limits} if limits else {})}
+
+    def made(function: Generator) -> SourceFunction:
+        if not inspect.isasyncgenfunction(function):
+            raise CrawlError(f"@source on {function!r}: it must be an async generator function; yield pages in it")
+        return SourceFunction(function, options)
+
+    return made(generator) if generator is not None else made
+
+
+class Client:
+    """HTTP for sources in Python, with the same budget, retries, limits and errors as every crawl."""
+
+    def __init__(self, client: httpx.AsyncClient, source: PythonSource, budgets: Budgets | None) -> None:
+        self._client = client
+        self._limits = source.limits
+        self._budgets = budgets or LocalBudgets(source.rate)
+
+    async def get(
+        self, url: str, *, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """One answer of status below 400; raises `Stop` on any other, after the retries that can help."""
+        whole = str(httpx.URL(url).copy_merge_params(params)) if params else url
+        flow = fetch(Request("GET", whole, dict(headers or {})), self._limits, _on_origin_of(whole))
+        reply: Reply = None
+        while True:
+            try:
+                step = flow.send(reply)
+            except StopIteration as end:
+                return _checked(end.value)
+            reply = None
+            match step:
+                case Send(request):
+                    await self._budgets(origin(request.url)).token()
+                    reply = await send(self._client, request, self._limits)
+                case Wait(there, cause):
+                    await self._budgets(origin(there)).pause(cause)
+
+    async def get_json(
+        self, url: str, *, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """The body as Python objects."""
+        return (await self.get(url, params=params, headers=headers)).json()
+
+    async def get_documents(self, url: str, path: str, *, params: Mapping[str, Any] | None = None) -> list[bytes]:
+        """The documents at a path of the body, as the server's own bytes."""
+        return Decoder(path).decode((await self.get(url, params=params)).body).documents
+
+
+async def walk_python(
+    source: PythonSource, checkpoint: Checkpoint, client: httpx.AsyncClient, budgets: Budgets | None
+) -> AsyncIterator[Page]:
+    """The pages of a source in Python, made bytes, and an empty last one when the generator has returned."""
+    flow = source.load()(Client(client, source, budgets), checkpoint.cursor, **source.arguments)
+    cursor = checkpoint.cursor
+    try:
+        async for page in flow:
+            documents = [_encoded(document) for document in page.documents]
+            cursor = page.cursor
+            yield replace(page, documents=documents, digest=digest(documents), size=sum(map(len, documents)))
+    except PagefleetError:
+        raise
+    except Exception as error:
+        raise Stop(f"the source {source.function} raised {type(error).__name__}: {error!s:.200}") from error
+    finally:
+        await flow.aclose()  # type: ignore[attr-defined]  # it is an asynchronous generator
+    yield Page([], cursor, is_last=True)
+
+
+def _on_origin_of(url: str) -> Callable[[Request], Request]:
+    """Redirects of a source in Python stay on the origin that it asked for."""
+
+    def dress(request: Request) -> Request:
+        if origin(request.url) != origin(url):
+            raise Stop(f"fetching {safe(url)}: redirected to {safe(request.url)}, another origin; ask there yourself")
+        return request
+
+    return dress
+
+
+def _checked(response: Response) -> Response:
+    if response.status >= 300:
+        head = response.body[:120].decode(errors="replace").split("\n")[0]
+        raise Stop(f"fetching {safe(response.url)}: the server answered {response.status} {head!r}")
+    return response
+
+
+def _encoded(document: Any) -> bytes:
+    return bytes(document) if isinstance(document, bytes | msgspec.Raw) else msgspec.json.encode(document)

@@ -1,0 +1,77 @@
+"""The sweep: look at every slice whose time has come, twice a second or so."""
+
+import asyncio
+import logging
+import math
+import random
+import time
+from collections import Counter
+
+from redis.asyncio import Redis
+
+from pagefleet.connection import patiently
+from pagefleet.fleet import Fleet
+from pagefleet.keys import DUE, SliceKeys
+from pagefleet.scripts import Scripts
+from pagefleet.settings import Settings
+
+log = logging.getLogger("pagefleet.scheduler")
+
+AT_ONCE = 200
+"""Slices looked at in one sweep; the rest is looked at in the next."""
+
+
+async def schedule(url: str, settings: Settings) -> None:
+    """Sweep until cancelled; raises `RedisUnusable` when there is nothing to start on."""
+    async with Fleet(url) as fleet:
+        scripts = Scripts(fleet.redis, patience=math.inf)
+        sweeper = Sweeper(fleet.redis, scripts, settings)
+        while True:
+            await sweeper.sweep()
+            await asyncio.sleep(settings.sweep * random.uniform(0.7, 1.3))
+
+
+class Sweeper:
+    """What a scheduler remembers from one sweep to the next: only how time has gone."""
+
+    def __init__(self, redis: Redis, scripts: Scripts, settings: Settings) -> None:
+        self._redis = redis
+        self._scripts = scripts
+        self._settings = settings
+        self._swept = time.monotonic()
+        self._patient_until = 0.0
+        self._clock = 0
+
+    async def sweep(self) -> Counter[str]:
+        """Look at what is due; answers how many slices were rescued, enqueued, or left alone and why."""
+        now = await patiently(self._now, "asking Redis for the time", math.inf)
+        if self._is_holding_back():
+            return Counter()
+        latest = "+inf" if now < self._clock - 1000 else now
+        self._clock = now
+        tags = await patiently(lambda: self._due(latest), "looking for what is due", math.inf)
+        found: Counter[str] = Counter()
+        for tag in tags:
+            answer = await self._scripts.rescue(SliceKeys.of(tag))
+            found[answer] += 1
+            if answer in ("rescued", "enqueued"):
+                log.info("%s %s", tag, answer)
+        return found
+
+    def _is_holding_back(self) -> bool:
+        """Redis was away: workers that waited for it have their leases back in a moment, if nobody steals them."""
+        gap, self._swept = time.monotonic() - self._swept, time.monotonic()
+        if gap > self._settings.lease / 2:
+            log.warning("no sweep for %.1f s; no rescues for a lease", gap)
+            self._patient_until = time.monotonic() + self._settings.lease
+        return time.monotonic() < self._patient_until
+
+    async def _now(self) -> int:
+        seconds, microseconds = await self._redis.time()
+        return seconds * 1000 + microseconds // 1000
+
+    async def _due(self, latest: int | str) -> list[str]:
+        """The clock of a new primary may be behind: then everything is looked at once, whatever its time."""
+        limit = {} if latest == "+inf" else {"start": 0, "num": AT_ONCE}
+        tags = await self._redis.zrangebyscore(DUE, "-inf", latest, **limit)
+        return [tag.decode() for tag in tags]

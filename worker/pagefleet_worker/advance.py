@@ -1,0 +1,94 @@
+"""The loop: a job advances one slice, page by page, and every way out of it puts the slice where it belongs."""
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from pagefleet.errors import PagefleetError, RetryLater
+from pagefleet.fleet import Fleet
+from pagefleet.keys import SliceKeys
+from pagefleet.pages import Pages, Source
+from pagefleet.scripts import Scripts
+from pagefleet.settings import Settings
+from pagefleet_worker.budget import FleetBudgets
+from pagefleet_worker.slice import Halted, Slice
+
+log = logging.getLogger("pagefleet.worker")
+
+BACKLOG_WAIT = 5.0
+"""Seconds until a full stream is looked at again, if no consumer wakes the slice before."""
+
+
+@dataclass
+class Station:
+    """What the jobs of one worker process share."""
+
+    name: str
+    fleet: Fleet
+    scripts: Scripts
+    client: httpx.AsyncClient
+    settings: Settings
+    slices: set[Slice] = field(default_factory=set[Slice])
+    is_draining: bool = False
+
+    def __post_init__(self) -> None:
+        self.budgets = FleetBudgets(self.scripts)
+
+    def drain(self) -> None:
+        """Give every slice back as soon as nothing is lost by it, and take no other."""
+        self.is_draining = True
+        for held in self.slices:
+            held.halt("drained")
+
+    def pages(self, source: Source, held: Slice) -> Pages:
+        """The pages that follow a slice's checkpoint, under the fleet's budget."""
+        return Pages(
+            source,
+            held.checkpoint,
+            client=self.client,
+            budgets=lambda origin: self.budgets.at(origin, source.rate),
+        )
+
+
+async def advance(context: dict[str, Any], tag: str, lease: int) -> None:
+    """arq's job: lease the slice, walk its pages, and leave it where it belongs. Never raises on purpose."""
+    station: Station = context["station"]
+    keys = SliceKeys.of(tag)
+    held = await Slice.lease(station.scripts, keys, lease, station.settings, station.name)
+    if held is None:
+        return
+    station.slices.add(held)
+    try:
+        if station.is_draining:
+            held.halt("drained")
+        async with held:
+            await _walk(station, held)
+    except Halted as halted:
+        await _leave(held, halted.reason)
+    except RetryLater as later:
+        await held.release("snoozed", later.seconds, str(later))
+    except PagefleetError as error:
+        await held.release("failed", reason=str(error))
+    except Exception as error:  # a fault of ours must not be rescued over and over
+        log.exception("advancing %s", tag)
+        await held.release("failed", reason=f"internal error: {type(error).__name__}: {error}")
+    finally:
+        station.slices.discard(held)
+
+
+async def _walk(station: Station, held: Slice) -> None:
+    source = await station.fleet.source(held.keys.crawl)
+    held.use_key(source.key)
+    async with station.pages(source, held) as pages:
+        async for page in held.until_halted(pages):
+            await held.commit(page)
+
+
+async def _leave(held: Slice, reason: str) -> None:
+    log.info("%s left: %s", held.keys.tag, reason)
+    if reason == "full":
+        await held.release("snoozed", BACKLOG_WAIT, "backlog")
+    elif reason != "fenced":
+        await held.release("queued")

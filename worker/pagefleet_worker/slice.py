@@ -1,0 +1,212 @@
+"""A leased slice: it renews itself, commits pages, and knows when and why it must stop."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from pagefleet.decode import member, parse_path
+from pagefleet.keys import SliceKeys
+from pagefleet.page import Checkpoint, Page
+from pagefleet.scripts import Committed, Ending, Part, Scripts
+from pagefleet.settings import Settings
+
+log = logging.getLogger("pagefleet.worker")
+
+MOST_DOCUMENTS = 500
+MOST_BYTES = 1024**2
+"""Of one commit: Redis does nothing else meanwhile (reference/arq.md, 5, 9: about 4 ms)."""
+LAST_WORD = 1.0
+"""Seconds that a draining worker waits for Redis' answer to a commit that is under way."""
+
+
+class Halted(Exception):
+    """The slice must not be advanced any further here. `reason` is one of
+
+    drained     the worker is asked to stop: put the slice back for another
+    unrenewed   Redis was away for most of a lease: put it back if that is possible
+    conflict    Redis stands elsewhere than this worker believed (it forgot something): put it back, start afresh
+    fenced      another worker has the slice by now, or it is gone: touch nothing
+    full        the results stream is: snooze
+    paused, cancelled
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Slice:
+    """One slice in the hands of this worker. Made by `lease`; `checkpoint` is where it stands."""
+
+    def __init__(
+        self, scripts: Scripts, keys: SliceKeys, settings: Settings, worker: str, checkpoint: Checkpoint, fence: str
+    ) -> None:
+        self.keys = keys
+        self.checkpoint = checkpoint
+        self.is_over = False
+        """It is finished, or another's turn has come: nothing is left to do, and the lease has gone."""
+        self._scripts = scripts
+        self._settings = settings
+        self._worker = worker
+        self._fence = fence
+        self._commits = 0
+        self._started = time.monotonic()
+        self._halted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._self_fence: asyncio.TimerHandle | None = None
+        self._key: tuple[str, ...] | None = None
+
+    @classmethod
+    async def lease(
+        cls, scripts: Scripts, keys: SliceKeys, lease: int, settings: Settings, worker: str
+    ) -> Self | None:
+        """Take the lease that this job is for; None when it is no longer to be had.
+
+        The fence is 128 random bits, compared for equality. A number that grows is none in Redis: it rolls back
+        with the data after a failover, and is handed out twice.
+        """
+        fence = secrets.token_hex(16)
+        leased = await scripts.lease(keys, lease, fence, settings.lease, worker)
+        return cls(scripts, keys, settings, worker, leased.checkpoint, fence) if leased else None
+
+    def use_key(self, path: str | None) -> None:
+        """Each document is delivered with the member at this path, its key."""
+        self._key = parse_path(path) if path else None
+
+    async def __aenter__(self) -> Self:
+        self._renewed()
+        self._renewing = asyncio.create_task(self._renew(), name=f"renew {self.keys.tag}")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._renewing.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._renewing
+        if self._self_fence:
+            self._self_fence.cancel()
+        self._halted.cancel()
+
+    async def until_halted(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
+        """The pages, for as long as this worker has the slice; raises `Halted` in the middle of a fetch, too."""
+        while not self.is_over:
+            following = asyncio.ensure_future(anext(pages))
+            try:
+                await asyncio.wait({following, self._halted}, return_when=asyncio.FIRST_COMPLETED)
+                if self._halted.done():
+                    raise Halted(self._halted.result())
+                page = following.result()
+            except StopAsyncIteration:
+                return
+            finally:
+                following.cancel()
+            yield page
+
+    async def commit(self, page: Page) -> None:
+        """Documents and checkpoint together, in parts if the page is large; raises `Halted`.
+
+        The same bytes are sent until Redis has answered: a lost reply changes nothing.
+        """
+        for part in self._parts(page):
+            sending = asyncio.ensure_future(
+                self._scripts.commit(self.keys, part, self._fence, self._settings.lease, self._worker)
+            )
+            committed = await self._answer(sending)
+            if committed.answer != "committed":
+                raise Halted(committed.answer if committed.answer != "gone" else "fenced")
+            self._renewed()
+            self.checkpoint = replace(part.after, documents=committed.documents)
+            self.is_over = committed.state != "running"
+
+    async def _answer(self, sending: "asyncio.Future[Committed]") -> Committed:
+        """Of a commit under way; a draining worker does not wait for ever for a Redis that is away."""
+        try:
+            await asyncio.wait({sending, self._halted}, return_when=asyncio.FIRST_COMPLETED)
+            if not sending.done() and self._halted.result() == "drained":
+                await asyncio.wait({sending}, timeout=LAST_WORD)
+                if not sending.done():
+                    raise Halted("drained")
+            return await sending
+        finally:
+            sending.cancel()
+
+    def _parts(self, page: Page) -> Iterator[Part]:
+        before, documents = self.checkpoint, page.documents
+        whole = Checkpoint(before.page + 1, 0, page.cursor)
+        while True:
+            end = self._end_of_part(documents, before.index)
+            is_whole = end >= len(documents)
+            after = whole if is_whole else Checkpoint(before.page, end, before.cursor)
+            yield Part(
+                commit=f"{self._fence[:16]}-{self._commits}",
+                before=before,
+                after=after,
+                ending=self._ending(page) if is_whole else "",
+                arguments=self._arguments(documents[before.index : end]),
+                fields=2 if self._key else 1,
+                total=page.total,
+                digest=page.digest,
+                size=page.size,
+                status=page.status,
+                milliseconds=round(page.seconds * 1000),
+            )
+            self._commits += 1
+            before = after
+            if is_whole:
+                return
+
+    @staticmethod
+    def _end_of_part(documents: Sequence[bytes], start: int) -> int:
+        size, end = 0, start
+        while end < len(documents) and end - start < MOST_DOCUMENTS:
+            size += len(documents[end])
+            if size > MOST_BYTES and end > start:
+                break
+            end += 1
+        return end
+
+    def _arguments(self, documents: Sequence[bytes]) -> Sequence[bytes]:
+        if self._key is None:
+            return documents
+        pairs = ((document, (member(document, self._key) or "").encode()) for document in documents)
+        return [argument for pair in pairs for argument in pair]
+
+    def _ending(self, page: Page) -> Ending:
+        if page.is_last:
+            return "last"
+        return "yield" if time.monotonic() - self._started > self._settings.turn else ""
+
+    def halt(self, reason: str) -> None:
+        """Stop as soon as nothing is lost by it; the first reason counts."""
+        if not self._halted.done():
+            self._halted.set_result(reason)
+
+    def _renewed(self) -> None:
+        """The lease was extended just now: put off the moment at which we stop by ourselves."""
+        if self._self_fence:
+            self._self_fence.cancel()
+        loop = asyncio.get_running_loop()
+        self._self_fence = loop.call_later(0.8 * self._settings.lease, self.halt, "unrenewed")
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.renew)
+            state = await self._scripts.renew(self.keys, self._fence, self._settings.lease)
+            if state != "running":
+                self.halt("fenced" if state == "gone" else state)
+                return
+            self._renewed()
+
+    async def release(self, state: str, seconds: float = 0.0, reason: str = "") -> None:
+        """Give the lease back: 'queued' for the next worker, 'snoozed' for a while, or 'failed'."""
+        try:
+            async with asyncio.timeout(LAST_WORD if state == "queued" else None):
+                await self._scripts.release(self.keys, self._fence, state, seconds, reason)
+        except TimeoutError:
+            log.warning("%s not released, Redis is away; it is rescued when the lease runs out", self.keys.tag)

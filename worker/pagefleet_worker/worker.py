@@ -1,0 +1,114 @@
+"""arq's worker with our settings: it carries jobs, runs the loop and listens to signals. The truth is in the slices."""
+
+import asyncio
+import json
+import logging
+import math
+import os
+import secrets
+import socket
+from signal import Signals
+from typing import Any
+
+from arq.connections import ArqRedis
+from arq.worker import Worker, func
+from redis.exceptions import RedisError
+
+from pagefleet.connection import open_pool
+from pagefleet.fleet import Fleet
+from pagefleet.http import open_client
+from pagefleet.keys import QUEUE
+from pagefleet.scripts import Scripts
+from pagefleet.settings import Settings
+from pagefleet_worker.advance import Station, advance
+
+log = logging.getLogger("pagefleet.worker")
+
+MONTH = 30 * 24 * 3600 * 1000
+GRACE = 20
+"""Seconds for jobs to end after a signal; they need a fraction of one. Above 0 it keeps arq from cancelling them."""
+
+
+class FleetWorker(Worker):
+    """arq's worker, drained by SIGTERM and SIGINT, and not to be put off by a Redis that goes away."""
+
+    def handle_sig_wait_for_completion(self, signum: Signals) -> None:
+        station: Station = self.ctx["station"]
+        station.drain()
+        super().handle_sig_wait_for_completion(signum)
+
+    async def _poll_iteration(self) -> None:
+        try:
+            await super()._poll_iteration()
+        except (RedisError, OSError) as error:
+            log.warning("polling arq's queue: %s; polling on", error)
+            await self._recount()
+
+    async def _recount(self) -> None:
+        """arq counts a job before it has taken it, and forgets to uncount it when Redis goes away in between."""
+        running = sum(not task.done() for task in self.tasks.values())
+        self.sem = asyncio.BoundedSemaphore(self.max_jobs + 1)
+        for _ in range(running):
+            await self.sem.acquire()
+        self.job_counter = running
+
+    async def _wait_for_tasks_to_complete(self, signum: Signals) -> None:
+        """arq looks ten times a second; jobs that drain end sooner."""
+        await asyncio.wait(self.tasks.values(), timeout=GRACE) if self.tasks else None
+        for task in self.tasks.values():
+            task.cancel()
+        if self.main_task:
+            self.main_task.cancel()
+
+
+async def work(url: str, settings: Settings, concurrency: int) -> None:
+    """Advance slices until a signal comes; raises `RedisUnusable` when there is nothing to start on."""
+    async with Fleet(url) as fleet, open_client() as client:
+        name = f"{socket.gethostname()}:{os.getpid()}"
+        scripts = Scripts(fleet.redis, patience=math.inf)
+        station = Station(name, fleet, scripts, client, settings)
+        pool = ArqRedis(
+            connection_pool=open_pool(url, is_patient=True),
+            job_serializer=_dumps,
+            job_deserializer=json.loads,
+            default_queue_name=QUEUE,
+            expires_extra_ms=MONTH,
+        )
+        worker = FleetWorker(
+            functions=[func(advance, name="advance")],
+            redis_pool=pool,
+            queue_name=QUEUE,
+            ctx={"station": station},
+            max_jobs=concurrency,
+            poll_delay=settings.poll,
+            queue_read_limit=1000,
+            job_timeout=24 * 3600,
+            max_tries=1000,
+            keep_result=0,
+            log_results=False,
+            expires_extra_ms=MONTH,
+            job_completion_wait=GRACE,
+            health_check_interval=10,
+            health_check_key=f"pagefleet:worker:{name}:{secrets.token_hex(4)}",
+            job_serializer=_dumps,
+            job_deserializer=json.loads,
+        )
+        try:
+            await worker.async_run()
+        except asyncio.CancelledError:
+            log.info("drained")
+        finally:
+            await _close(worker)
+
+
+async def _close(worker: FleetWorker) -> None:
+    """Redis may be away: nobody waits for that."""
+    try:
+        async with asyncio.timeout(2.0):
+            await worker.close()
+    except (TimeoutError, RedisError, OSError) as error:
+        log.warning("closing the worker: %s", error or "Redis does not answer")
+
+
+def _dumps(job: dict[str, Any]) -> bytes:
+    return json.dumps(job, default=repr).encode()
