@@ -133,6 +133,10 @@ class Crawl(_Description):
         """The name, or one made of the host and the content: the same description has the same id."""
         return self.name or f"{httpx.URL(self.url).host.strip('[]').replace(':', '-')}-{self.fingerprint[:8]}"
 
+    def renamed(self, name: str) -> "Crawl":
+        """The same crawl under another name; raises `CrawlError`."""
+        return parse({**self.model_dump(by_alias=True, exclude_defaults=True), "name": name}, f"the name {name!r}")
+
     @cached_property
     def fingerprint(self) -> str:
         """Tells two descriptions apart, whatever their names."""

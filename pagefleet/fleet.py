@@ -189,8 +189,11 @@ class Handle:
                 yield document
             await self.acknowledge(consumer or "", batch[-1].id)
 
-    async def batches(self, after: str | None = None) -> AsyncIterator[list[Document]]:
-        """The documents behind an id, as many at a time as there are, up to `READ`. Acknowledges nothing."""
+    async def batches(self, after: str | None = None, *, is_following: bool = True) -> AsyncIterator[list[Document]]:
+        """The documents behind an id, as many at a time as there are, up to `READ`; acknowledges nothing.
+
+        Following, it waits for more until the crawl is over; else it ends with what is there now.
+        """
         after = after or "0-0"
         while True:
             entries, state, trimmed = await patiently(lambda: self._read(after), f"reading {self.id}", PATIENCE)
@@ -206,6 +209,8 @@ class Handle:
                 _check_success(await self.status())
                 return
             else:
+                if not is_following:
+                    return
                 await patiently(lambda: self._await_more(after), f"reading {self.id}", PATIENCE)
 
     async def _read(self, after: str) -> tuple[list[Document], State, str]:

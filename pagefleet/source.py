@@ -66,7 +66,7 @@ class PythonSource(BaseModel):
         """Tells two descriptions apart, whatever their names."""
         return fingerprint(self)
 
-    def named(self, name: str) -> "PythonSource":
+    def renamed(self, name: str) -> "PythonSource":
         """The same source under another name."""
         return self.model_validate({**self.model_dump(), "name": name})
 

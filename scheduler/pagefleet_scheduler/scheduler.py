@@ -9,8 +9,7 @@ from collections import Counter
 
 from redis.asyncio import Redis
 
-from pagefleet.connection import patiently
-from pagefleet.fleet import Fleet
+from pagefleet.connection import check, open_redis, patiently
 from pagefleet.keys import DUE, SliceKeys
 from pagefleet.scripts import Scripts
 from pagefleet.settings import Settings
@@ -23,9 +22,9 @@ AT_ONCE = 200
 
 async def schedule(url: str, settings: Settings) -> None:
     """Sweep until cancelled; raises `RedisUnusable` when there is nothing to start on."""
-    async with Fleet(url) as fleet:
-        scripts = Scripts(fleet.redis, patience=math.inf)
-        sweeper = Sweeper(fleet.redis, scripts, settings)
+    async with open_redis(url) as redis:
+        await check(redis, url)
+        sweeper = Sweeper(redis, Scripts(redis, patience=math.inf), settings)
         while True:
             await sweeper.sweep()
             await asyncio.sleep(settings.sweep * random.uniform(0.7, 1.3))
