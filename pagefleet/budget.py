@@ -11,6 +11,7 @@ from typing import Protocol
 from pagefleet.crawl import parse_rate
 from pagefleet.errors import RetryLater
 
+
 class Budget(Protocol):
     """Permission to send to one origin."""
 

@@ -71,7 +71,9 @@ def _sentinel_pool(url: str, options: dict[str, Any]) -> SentinelConnectionPool:
     service, _, database = parts.path.strip("/").partition("/")
     if not service:
         raise ValueError("name the service: sentinel://host:26379,host:26379/mymaster")
-    nodes = [(host or "localhost", int(port or 26379)) for host, _, port in (h.partition(":") for h in hosts.split(","))]
+    nodes = [
+        (host or "localhost", int(port or 26379)) for host, _, port in (h.partition(":") for h in hosts.split(","))
+    ]
     known = {"username": unquote(user) or None, "password": unquote(password) or None, "db": int(database or 0)}
     sentinel = Sentinel(nodes, sentinel_kwargs=dict(options))
     is_tls = parse_qs(parts.query).get("tls") == ["true"]
@@ -109,10 +111,14 @@ async def patiently(call: Callable[[], Awaitable[T]], what: str, patience: float
             if not _is_passing(error):
                 raise
             if time.monotonic() + backoff > deadline:
-                raise RedisUnusable(f"running {what}: {error}, for {patience:g} s; check Redis and try again") from error
+                raise RedisUnusable(
+                    f"running {what}: {error}, for {patience:g} s; check Redis and try again"
+                ) from error
         except OSError as error:
             if time.monotonic() + backoff > deadline:
-                raise RedisUnusable(f"running {what}: {error}, for {patience:g} s; check Redis and try again") from error
+                raise RedisUnusable(
+                    f"running {what}: {error}, for {patience:g} s; check Redis and try again"
+                ) from error
         await asyncio.sleep(backoff)
         backoff = min(LONGEST_BACKOFF, backoff * 2)
 

@@ -211,7 +211,9 @@ def _fault(fault: Any, said: Any) -> str:
             return f"{field}{value}: {fault['msg'].removeprefix('Value error, ')}"
 
 
-RULES: Mapping[str, type[BaseModel]] = {rule.model_fields["kind"].default: rule for rule in get_args(get_args(Paginator)[0])}
+RULES: Mapping[str, type[BaseModel]] = {
+    rule.model_fields["kind"].default: rule for rule in get_args(get_args(Paginator)[0])
+}
 KINDS = frozenset(RULES)
 REMEDY = {
     "url": 'add url = "https://..."',

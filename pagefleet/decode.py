@@ -60,7 +60,9 @@ class Decoder:
         self._names = parse_path(documents)
         self._members = {member: parse_path(member) for member in members}
         if not self._names and any(self._members.values()):
-            raise ValueError(f"documents={documents!r} makes the body an array, which has no {members[0]!r}: name the member that holds the documents")
+            raise ValueError(
+                f"documents={documents!r} makes the body an array, which has no {members[0]!r}: name the member that holds the documents"
+            )
         self._decoder = msgspec.json.Decoder[Any](self._type())
 
     def decode(self, body: bytes) -> Decoded:

@@ -1,7 +1,7 @@
 """One response, without I/O: attempts, patience and redirects, as a generator that says what to do.
 
-    fetch(request, ...)  ->  Send(request)     answered with a Response, or with the RetryNow that it met
-                         ->  Wait(cause)       answered with None, when the time has passed
+fetch(request, ...)  ->  Send(request)     answered with a Response, or with the RetryNow that it met
+                     ->  Wait(cause)       answered with None, when the time has passed
 """
 
 import random

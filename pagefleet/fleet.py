@@ -96,7 +96,9 @@ class Fleet:
     async def enqueue(self, source: Crawl | PythonSource) -> "Handle":
         """Start a crawl. The same one again gives the same handle, whatever has become of it meanwhile; a different
         one under the same name raises `CrawlExists`."""
-        description = json.dumps(source.model_dump(mode="json", by_alias=True, exclude_defaults=True) | {"kind": source.kind})
+        description = json.dumps(
+            source.model_dump(mode="json", by_alias=True, exclude_defaults=True) | {"kind": source.kind}
+        )
         backlog = source.limits.backlog or 0
         answer = await self.scripts.enqueue(SliceKeys(source.id), description, source.fingerprint, backlog)
         if answer == "other":

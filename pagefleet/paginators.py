@@ -159,9 +159,7 @@ class Single(_Rule):
         return None
 
 
-Paginator = Annotated[
-    LinkHeader | NextUrl | NextCursor | Offset | PageNumber | Single, Field(discriminator="kind")
-]
+Paginator = Annotated[LinkHeader | NextUrl | NextCursor | Offset | PageNumber | Single, Field(discriminator="kind")]
 
 
 def parse_link(header: str) -> dict[str, str]:

@@ -25,5 +25,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _agree(self) -> "Settings":
         if self.renew * 2 > self.lease:
-            raise ValueError(f"renew = {self.renew:g} is more than half of lease = {self.lease:g}: a lease would run out")
+            raise ValueError(
+                f"renew = {self.renew:g} is more than half of lease = {self.lease:g}: a lease would run out"
+            )
         return self

@@ -26,13 +26,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Drain paginated HTTP APIs: resumable anywhere, every document once.",
 )
-out = Console(soft_wrap=True, highlight=False)
+out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 250)
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A crawl file, TOML or JSON.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="A crawl, as `pagefleet ls` names it.")]
 Redis = Annotated[
     str | None,
-    typer.Option("--redis", envvar="REDIS_URL", help="redis://, rediss://, unix:// or sentinel://; none: our own, in .pagefleet/"),
+    typer.Option(
+        "--redis", envvar="REDIS_URL", help="redis://, rediss://, unix:// or sentinel://; none: our own, in .pagefleet/"
+    ),
 ]
 Output = Annotated[str, typer.Option("--output", "-o", help="Where the documents go, as JSON Lines; - is stdout.")]
 Name = Annotated[str | None, typer.Option("--name", help="Call the crawl this, instead of what the file says.")]

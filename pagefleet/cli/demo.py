@@ -47,7 +47,9 @@ async def demonstrate(workers: int) -> int:
                 async with Progress(handle, lambda: len(local.workers)):
                     await _kill_half_way(handle, rows)
                     status = await handle.wait()
-            say.print(f"[bold]6.[/bold] Finished: {status.documents:,} documents, {status.pages:,} pages; {status.verdict}.")
+            say.print(
+                f"[bold]6.[/bold] Finished: {status.documents:,} documents, {status.pages:,} pages; {status.verdict}."
+            )
             return await _compare(handle, database)
 
 
@@ -116,8 +118,12 @@ async def _kill_half_way(handle: Handle, rows: int) -> None:
     pid = int(held.worker.rpartition(":")[2])
     os.kill(pid, signal.SIGKILL)
     started = asyncio.get_running_loop().time()
-    say.print(f"[bold]4.[/bold] kill -9 {pid}: the worker that holds the lease, at page {held.pages:,}, {held.documents:,} documents.")
-    rescued = await _when(handle, lambda status: bool(status.worker) and status.worker != held.worker or status.state.is_over)
+    say.print(
+        f"[bold]4.[/bold] kill -9 {pid}: the worker that holds the lease, at page {held.pages:,}, {held.documents:,} documents."
+    )
+    rescued = await _when(
+        handle, lambda status: bool(status.worker) and status.worker != held.worker or status.state.is_over
+    )
     waited = asyncio.get_running_loop().time() - started
     say.print(
         f"[bold]5.[/bold] The lease ran out, the scheduler rescued the crawl, and {rescued.worker.rpartition(':')[2]} "

@@ -47,7 +47,9 @@ class JsonLinesFile:
         try:
             length = self.path.stat().st_size if self.path.exists() else 0
             if length and note is None:
-                raise OutputError(f"writing {self.path}: it is there already, and not from this crawl; move it or give another -o")
+                raise OutputError(
+                    f"writing {self.path}: it is there already, and not from this crawl; move it or give another -o"
+                )
             if length < written:
                 raise OutputError(
                     f"writing {self.path}: this crawl wrote {written} bytes to it, and it has {length} now; put it back, or "

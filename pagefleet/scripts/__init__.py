@@ -18,7 +18,9 @@ from pagefleet.connection import patiently
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Cursor
 
-Commitment = Literal["committed", "fenced", "conflict", "full", "gone", "paused", "cancelled", "failed", "finished", "queued", "snoozed"]
+Commitment = Literal[
+    "committed", "fenced", "conflict", "full", "gone", "paused", "cancelled", "failed", "finished", "queued", "snoozed"
+]
 Ending = Literal["", "last", "yield"]
 
 

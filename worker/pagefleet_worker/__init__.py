@@ -1,8 +1,8 @@
 """The worker: advances slices, page by page.
 
-    slice.py      a leased slice: renews, commits, and knows why it must stop
-    advance.py    the loop, and what each way out of it means for the slice
-    budget.py     the fleet's budget, in Redis
-    worker.py     arq's worker with our settings, drained by signals
-    __main__.py   `pagefleet worker`: one process or several
+slice.py      a leased slice: renews, commits, and knows why it must stop
+advance.py    the loop, and what each way out of it means for the slice
+budget.py     the fleet's budget, in Redis
+worker.py     arq's worker with our settings, drained by signals
+__main__.py   `pagefleet worker`: one process or several
 """

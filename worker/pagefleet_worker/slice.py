@@ -62,9 +62,7 @@ class Slice:
         self._key: tuple[str, ...] | None = None
 
     @classmethod
-    async def lease(
-        cls, scripts: Scripts, keys: SliceKeys, lease: int, settings: Settings, worker: str
-    ) -> Self | None:
+    async def lease(cls, scripts: Scripts, keys: SliceKeys, lease: int, settings: Settings, worker: str) -> Self | None:
         """Take the lease that this job is for; None when it is no longer to be had.
 
         The fence is 128 random bits, compared for equality. A number that grows is none in Redis: it rolls back

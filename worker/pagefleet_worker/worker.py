@@ -25,8 +25,9 @@ from pagefleet_worker.advance import Station, advance
 log = logging.getLogger("pagefleet.worker")
 
 MONTH = 30 * 24 * 3600 * 1000
-GRACE = 20
-"""Seconds for jobs to end after a signal; they need a fraction of one. Above 0 it keeps arq from cancelling them."""
+GRACE = 5
+"""Seconds for jobs to end after a signal. They need a fraction of one, and 2 s when Redis is away; what then still
+waits is arq's bookkeeping. Above 0 it keeps arq from cancelling jobs at once."""
 
 
 class FleetWorker(Worker):
@@ -106,8 +107,8 @@ async def _close(worker: FleetWorker) -> None:
     try:
         async with asyncio.timeout(2.0):
             await worker.close()
-    except (TimeoutError, RedisError, OSError) as error:
-        log.warning("closing the worker: %s", error or "Redis does not answer")
+    except (TimeoutError, asyncio.CancelledError, RedisError, OSError) as error:
+        log.warning("closing the worker: %r", error)
 
 
 def _dumps(job: dict[str, Any]) -> bytes:

@@ -1,0 +1,169 @@
+"""How fast a crawl goes on elsewhere: after kill -9, after SIGTERM; and what a Redis that goes away does to it."""
+
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from pagefleet import Crawl, Fleet, Handle, Status
+from tests.api import Api, api, description
+from tests.machine import Machine, assert_nothing_left, assert_whole, machine, wait_until
+
+pytestmark = pytest.mark.chaos
+
+
+@pytest.fixture(name="server")
+def _server() -> Iterator[Api]:
+    with api() as server:
+        yield server
+
+
+@pytest.fixture(name="here")
+async def _here(tmp_path: Path) -> AsyncIterator[Machine]:
+    with machine(tmp_path) as started:
+        await started.answers()
+        yield started
+
+
+def crawl(server: Api, name: str, count: int, delay: float = 0.02) -> Crawl:
+    """Ten documents a page, `delay` seconds each."""
+    return Crawl.model_validate({**description(server.url, name, count=count, size=10, delay=delay), "name": name})
+
+
+async def running(handle: Handle, documents: int) -> Status:
+    """The crawl once somebody has the lease and so many documents are there."""
+
+    async def fact() -> Status | None:
+        status = await handle.status()
+        return status if status.worker and status.documents >= documents else None
+
+    return await wait_until(fact)
+
+
+def pid(status: Status) -> int:
+    return int(status.worker.rpartition(":")[2])
+
+
+async def test_kill_9_to_the_next_page_elsewhere_takes_at_most_10_s(server: Api, here: Machine) -> None:
+    here.start_scheduler()
+    for _ in range(2):
+        here.start_worker()
+    async with Fleet(here.url) as fleet:
+        handle = await fleet.enqueue(crawl(server, "killed", 4000))
+        held = await running(handle, 200)
+        victim = next(worker for worker in here.workers if worker.pid == pid(held))
+        victim.send_signal(signal.SIGKILL)
+        victim.wait()
+        killed = time.monotonic()
+        before = await handle.status()
+
+        async def elsewhere() -> bool:
+            status = await handle.status()
+            return status.documents > before.documents and status.worker != held.worker
+
+        await wait_until(elsewhere, 30)
+        assert time.monotonic() - killed <= 10
+        assert (await handle.wait(60)).rescued == 1
+        await assert_whole(handle, "killed", 4000)
+    await assert_nothing_left(here.url)
+
+
+async def test_sigterm_frees_the_lease_within_half_a_second(server: Api, here: Machine) -> None:
+    """In the middle of a slow answer, and no page is lost or fetched into the stream twice."""
+    worker = here.start_worker()
+    async with Fleet(here.url) as fleet:
+        handle = await fleet.enqueue(crawl(server, "terminated", 200, delay=2))
+        await running(handle, 10)
+        await server.has_been_asked(3, "/c/terminated")
+        worker.send_signal(signal.SIGTERM)
+        told = time.monotonic()
+
+        async def free() -> bool:
+            return not (await handle.status()).worker
+
+        await wait_until(free)
+        assert time.monotonic() - told <= 0.5
+        assert worker.wait(10) == 0
+        assert (await handle.status()).state == "queued"
+
+
+async def test_twenty_sigterms_do_not_fail_a_crawl(server: Api, here: Machine) -> None:
+    here.start_scheduler()
+    async with Fleet(here.url) as fleet:
+        handle = await fleet.enqueue(crawl(server, "drained", 1000))
+        for turn in range(20):
+            worker = here.start_worker()
+            before = (await handle.status()).documents
+
+            async def goes_on(before: int = before) -> bool:
+                status = await handle.status()
+                return status.documents > before or status.state.is_over
+
+            await wait_until(goes_on)
+            worker.send_signal(signal.SIGTERM if turn % 2 else signal.SIGINT)
+            assert worker.wait(10) == 0
+        here.start_worker()
+        assert (await handle.wait(60)).rescued == 0
+        await assert_whole(handle, "drained", 1000)
+    await assert_nothing_left(here.url)
+
+
+async def test_redis_killed_and_restarted_in_the_middle(server: Api, here: Machine) -> None:
+    here.start_scheduler()
+    here.start_worker()
+    async with Fleet(here.url) as fleet:
+        handle = await fleet.enqueue(crawl(server, "restarted", 3000))
+        for documents in (300, 1200, 2100):
+            await running(handle, documents)
+            assert here.redis
+            here.redis.kill()
+            here.redis.wait()
+            here.start_redis()
+            await here.answers()
+        await handle.wait(60)
+        await assert_whole(handle, "restarted", 3000)
+    await assert_nothing_left(here.url)
+
+
+async def test_redis_away_for_30_s(server: Api, here: Machine) -> None:
+    """Busy and idle workers live on, and the crawl is finished by the worker that had it or by another."""
+    scheduler = here.start_scheduler()
+    workers = [here.start_worker() for _ in range(2)]
+    async with Fleet(here.url) as fleet:
+        handle = await fleet.enqueue(crawl(server, "away", 2000))
+        await running(handle, 500)
+        assert here.redis
+        here.redis.kill()
+        here.redis.wait()
+        await anyio.sleep(30)  # this is the fact
+        here.start_redis()
+        await here.answers()
+        await handle.wait(60)
+        await assert_whole(handle, "away", 2000)
+        again = await fleet.enqueue(crawl(server, "afterwards", 100))
+        await again.wait(30)
+    assert [child.poll() for child in (scheduler, *workers)] == [None, None, None]
+    await assert_nothing_left(here.url)
+
+
+async def test_sigterm_while_redis_is_away(server: Api, here: Machine) -> None:
+    worker, idle = here.start_worker(), here.start_worker()
+    async with Fleet(here.url) as fleet:
+        handle = await fleet.enqueue(crawl(server, "orphan", 1000))
+        await running(handle, 100)
+    assert here.redis
+    here.redis.kill()
+    here.redis.wait()
+    for child in (worker, idle):
+        child.send_signal(signal.SIGTERM)
+        child.wait(15)
+    here.start_redis()
+    await here.answers()
+    here.start_scheduler()
+    here.start_worker()
+    async with Fleet(here.url) as fleet:
+        await fleet.crawl("orphan").wait(60)
+        await assert_whole(fleet.crawl("orphan"), "orphan", 1000)
