@@ -11,7 +11,7 @@ The parts, from the page outwards:
     fleet.py embedded.py settings.py    `Fleet`, a Redis of our own, what a fleet's processes agree on
     cli/                                `pagefleet`
 
-Workers and schedulers are packages of their own, `pagefleet_worker` and `pagefleet_scheduler`; neither is imported here.
+Workers and schedulers are packages of their own, `pagefleet_worker` and `pagefleet_scheduler`; none is imported here.
 """
 
 from pagefleet.crawl import Crawl, Limits, load
@@ -60,8 +60,8 @@ __all__ = [
     "Offset",
     "Page",
     "PageNumber",
-    "Pages",
     "PagefleetError",
+    "Pages",
     "PythonSource",
     "RedisUnusable",
     "Response",

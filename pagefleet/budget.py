@@ -51,7 +51,7 @@ class LocalBudget:
         self._bucket = Bucket(interval)
 
     async def token(self) -> None:
-        while (wait := self._bucket.take()) > 0:
+        while (wait := self._bucket.take()) > 0:  # noqa: ASYNC110  # there is nothing to wait for but time
             await asyncio.sleep(wait)
 
     def token_sync(self) -> None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from redis.asyncio import ConnectionPool, Redis
@@ -24,8 +24,6 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from pagefleet.errors import RedisUnusable
-
-T = TypeVar("T")
 
 PASSING = (
     RedisConnectionError,
@@ -75,9 +73,11 @@ def _sentinel_pool(url: str, options: dict[str, Any]) -> SentinelConnectionPool:
         (host or "localhost", int(port or 26379)) for host, _, port in (h.partition(":") for h in hosts.split(","))
     ]
     known = {"username": unquote(user) or None, "password": unquote(password) or None, "db": int(database or 0)}
-    sentinel = Sentinel(nodes, sentinel_kwargs=dict(options))
+    sentinel = Sentinel(nodes, sentinel_kwargs=dict(options))  # type: ignore[no-untyped-call]  # redis-py types neither
     is_tls = parse_qs(parts.query).get("tls") == ["true"]
-    return SentinelConnectionPool(service, sentinel, ssl=is_tls, check_connection=True, **known, **options)
+    return SentinelConnectionPool(  # type: ignore[no-untyped-call]
+        service, sentinel, ssl=is_tls, check_connection=True, **known, **options
+    )
 
 
 def open_redis(url: str) -> Redis:
@@ -100,8 +100,11 @@ async def check(redis: Redis, url: str) -> None:
         )
 
 
-async def patiently(call: Callable[[], Awaitable[T]], what: str, patience: float) -> T:
-    """Make a call to Redis again while the answer is only that Redis cannot answer now, for `patience` seconds."""
+async def patiently(call: Callable[[], Any], what: str, patience: float) -> Any:
+    """Make a call to Redis again while the answer is only that Redis cannot answer now, for `patience` seconds.
+
+    What it answers is Any: redis-py types most of its methods for the synchronous client and this one at once.
+    """
     deadline = time.monotonic() + patience
     backoff = 0.02
     while True:

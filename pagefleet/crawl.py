@@ -81,13 +81,13 @@ class _Description(BaseModel):
 class Limits(_Description):
     """What a crawl may take; each has a default that no well-behaved API reaches."""
 
-    backlog: int | None = Field(100_000, gt=0)
+    backlog: int | None = Field(default=100_000, gt=0)
     """Documents in the results stream that some consumer has not read yet; None: no limit, and all are kept."""
     body: Annotated[int, BeforeValidator(_bytes), Field(gt=0)] = 64 * 1024**2
     """Bytes of one page, decompressed."""
-    seconds: float = Field(60.0, gt=0)
+    seconds: float = Field(default=60.0, gt=0)
     """For one request, from connecting to the last byte."""
-    attempts: int = Field(5, gt=0)
+    attempts: int = Field(default=5, gt=0)
     """At one page, before the crawl fails with its checkpoint kept."""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 
 import httpx
 
@@ -72,7 +73,7 @@ def _redirected(request: Request, response: Response, hops: int) -> Request:
     target = str(httpx.URL(request.url).join(response.headers["location"]))
     if hops >= HOPS:
         raise Stop(f"fetching {safe(request.url)}: redirected more than {HOPS} times, last to {safe(target)}")
-    is_get = response.status == 303 or (response.status in (301, 302) and request.method == "POST")
+    is_get = response.status == HTTPStatus.SEE_OTHER or (response.status in (301, 302) and request.method == "POST")
     method, body = ("GET", None) if is_get else (request.method, request.body)
     return Request(method, target, request.headers, body)
 
@@ -80,7 +81,9 @@ def _redirected(request: Request, response: Response, hops: int) -> Request:
 def _patience(request: Request, response: Response) -> RetryLater | None:
     """What a 429, or a 503 with Retry-After, asks for."""
     asked = retry_after(response.headers)
-    if response.status != 429 and not (response.status == 503 and asked is not None):
+    if response.status != HTTPStatus.TOO_MANY_REQUESTS and not (
+        response.status == HTTPStatus.SERVICE_UNAVAILABLE and asked is not None
+    ):
         return None
     seconds = UNNAMED_WAIT if asked is None else min(asked, LONGEST_WAIT)
     return RetryLater(f"{safe(request.url)} answered {response.status}", seconds, is_source=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -78,7 +77,8 @@ class Fleet:
 
     async def __aenter__(self) -> Self:
         try:
-            self.url = self._url or await self._stack.enter_async_context(embedded())
+            if self._url is None:
+                self.url = await self._stack.enter_async_context(embedded())
             self.redis: Redis = open_redis(self.url)
             self._stack.push_async_callback(self.redis.aclose, close_connection_pool=True)
             await check(self.redis, self.url)
@@ -120,8 +120,8 @@ class Fleet:
 
     async def source(self, crawl_id: str) -> Crawl | PythonSource:
         """The description that a crawl was enqueued with; raises `CrawlMissing`."""
-        call = self.redis.hget(key.crawl(crawl_id), "description")
-        found = await call
+        where = key.crawl(crawl_id)
+        found = await patiently(lambda: self.redis.hget(where, "description"), f"looking up {crawl_id}", PATIENCE)
         if found is None:
             raise _missing(crawl_id)
         return Description.validate_json(found)
@@ -198,7 +198,7 @@ class Handle:
         """
         after = after or "0-0"
         while True:
-            entries, state, trimmed = await patiently(lambda: self._read(after), f"reading {self.id}", PATIENCE)
+            entries, state, trimmed = await self._read(after)
             if _place(after) < _place(trimmed):
                 raise Trimmed(
                     f"reading {self.id} behind {after}: the documents up to {trimmed} were read by every consumer and "
@@ -213,21 +213,26 @@ class Handle:
             else:
                 if not is_following:
                     return
-                await patiently(lambda: self._await_more(after), f"reading {self.id}", PATIENCE)
+                await self._await_more(after)
 
     async def _read(self, after: str) -> tuple[list[Document], State, str]:
         """What is there, the slice's state and what was trimmed, all at one moment."""
-        async with self._fleet.redis.pipeline(transaction=True) as pipe:
-            pipe.xread({self.keys.documents: after}, count=READ)
-            pipe.hmget(self.keys.slice, "state", "trimmed")
-            found, (state, trimmed) = await pipe.execute()
+
+        async def look() -> list[Any]:
+            async with self._fleet.redis.pipeline(transaction=True) as pipe:
+                pipe.xread({self.keys.documents: after}, count=READ)
+                pipe.hmget(self.keys.slice, ["state", "trimmed"])
+                return await pipe.execute()
+
+        found, (state, trimmed) = await patiently(look, f"reading {self.id}", PATIENCE)
         if state is None:
             raise _missing(self.id)
         documents = [_document(entry_id, fields) for _, entries in found for entry_id, fields in entries]
         return documents, State(state.decode()), (trimmed or b"0-0").decode()
 
     async def _await_more(self, after: str) -> None:
-        await self._fleet.redis.xread({self.keys.documents: after}, count=1, block=500)
+        redis, stream = self._fleet.redis, self.keys.documents
+        await patiently(lambda: redis.xread({stream: after}, count=1, block=500), f"reading {self.id}", PATIENCE)
 
     async def acknowledge(self, consumer: str, document: str, note: str = "") -> None:
         """Say that a consumer is done with all documents up to this id; they may be dropped when room is needed."""
@@ -235,8 +240,8 @@ class Handle:
 
     async def position(self, consumer: str) -> tuple[str, str] | None:
         """The id and the note that a consumer last acknowledged."""
-        call = self._fleet.redis.hget
-        found = await patiently(lambda: call(self.keys.consumers, consumer), f"looking up {consumer}", PATIENCE)  # type: ignore[arg-type,return-value]
+        redis, where = self._fleet.redis, self.keys.consumers
+        found = await patiently(lambda: redis.hget(where, consumer), f"looking up {consumer}", PATIENCE)
         if found is None:
             return None
         document, _, note = found.decode().partition(" ")

@@ -8,6 +8,7 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping
+from contextlib import aclosing, closing
 from pathlib import Path
 
 import aiohttp
@@ -43,9 +44,11 @@ async def send(client: httpx.AsyncClient, request: Request, limits: Limits) -> R
     started = time.monotonic()
     body = bytearray()
     try:
-        async with asyncio.timeout(limits.seconds), client.stream(**_asked(request)) as response:
-            async for chunk in response.aiter_bytes():
-                _grow(body, chunk, request, limits)
+        async with asyncio.timeout(limits.seconds):
+            response = await client.send(_built(client, request), stream=True)
+            async with aclosing(response):
+                async for chunk in response.aiter_bytes():
+                    _grow(body, chunk, request, limits)
         return _answer(response, body, started)
     except PASSING as error:
         return _passing(error, limits)
@@ -58,7 +61,7 @@ def send_sync(client: httpx.Client, request: Request, limits: Limits) -> Respons
     started = time.monotonic()
     body = bytearray()
     try:
-        with client.stream(**_asked(request), timeout=limits.seconds) as response:
+        with closing(client.send(_built(client, request, limits.seconds), stream=True)) as response:
             for chunk in response.iter_bytes():
                 _grow(body, chunk, request, limits)
         return _answer(response, body, started)
@@ -72,13 +75,13 @@ PASSING = (httpx.TransportError, httpx.DecodingError, aiohttp.ClientError, Timeo
 """What a network does; httpx-aiohttp lets some of aiohttp's own errors through."""
 
 
-def _asked(request: Request) -> dict[str, object]:
+def _built(client: httpx.Client | httpx.AsyncClient, request: Request, seconds: float | None = None) -> httpx.Request:
     headers = {name: reveal(value) for name, value in request.headers.items()}
     url = httpx.URL(request.url)
     if "env%3A" in request.url or "file%3A" in request.url:
         revealed = [(name, reveal(value)) for name, value in url.params.multi_items()]
         url = url.copy_with(params=revealed)
-    return {"method": request.method, "url": url, "headers": headers, "content": request.body}
+    return client.build_request(request.method, url, headers=headers, content=request.body, timeout=seconds)
 
 
 def reveal(value: str) -> str:

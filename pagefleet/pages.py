@@ -10,7 +10,7 @@ with the fleet's budget in place of a local one.
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -57,7 +57,7 @@ class Pages:
         self._checkpoint = checkpoint
         self._client = client
         self._budgets = budgets
-        self._flow: AsyncIterator[Page] | None = None
+        self._flow: AsyncGenerator[Page] | None = None
         self._ahead: asyncio.Task[Page] | None = None
 
     def __aiter__(self) -> Self:
@@ -70,14 +70,13 @@ class Pages:
 
     async def _next(self) -> Page:
         if self._flow is None:
-            self._flow = self._drive()
             return await self._take()
         if self._ahead is None:
             raise StopAsyncIteration
         return await self._ahead
 
     async def _take(self) -> Page:
-        assert self._flow is not None
+        self._flow = self._flow or self._drive()
         return await anext(self._flow)
 
     async def aclose(self) -> None:
@@ -87,7 +86,7 @@ class Pages:
             with suppress(asyncio.CancelledError, Exception):
                 await self._ahead
         if self._flow is not None:
-            await self._flow.aclose()  # type: ignore[attr-defined]  # it is an asynchronous generator
+            await self._flow.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -97,7 +96,7 @@ class Pages:
     ) -> None:
         await self.aclose()
 
-    async def _drive(self) -> AsyncIterator[Page]:
+    async def _drive(self) -> AsyncGenerator[Page]:
         client = self._client or open_client()
         try:
             if isinstance(self._source, PythonSource):
@@ -118,7 +117,7 @@ class Pages:
 
 async def drive(
     crawl: Crawl, checkpoint: Checkpoint, client: httpx.AsyncClient, budgets: Budgets | None
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page]:
     """The asynchronous driver of a walk: sends, waits and yields as the walk says."""
     budgets = budgets or LocalBudgets(crawl.rate)
     flow, reply = walk(crawl, checkpoint), _START
@@ -169,7 +168,7 @@ def _by_loop(pages: Pages) -> Iterator[Page]:
         try:
             while True:
                 try:
-                    yield runner.run(anext(pages))  # type: ignore[arg-type]  # it is a coroutine
+                    yield runner.run(anext(pages))
                 except StopAsyncIteration:
                     return
         finally:

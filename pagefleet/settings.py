@@ -9,17 +9,17 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PAGEFLEET_", frozen=True, extra="ignore", populate_by_name=True)
 
-    redis_url: str | None = Field(None, validation_alias=AliasChoices("redis_url", "REDIS_URL"))
+    redis_url: str | None = Field(default=None, validation_alias=AliasChoices("redis_url", "REDIS_URL"))
     """The shared Redis; none: an embedded one."""
-    lease: float = Field(6.0, gt=0)
+    lease: float = Field(default=6.0, gt=0)
     """How long a worker has a slice to itself without a sign of life."""
-    renew: float = Field(2.0, gt=0)
+    renew: float = Field(default=2.0, gt=0)
     """Between two signs of life; a third of the lease."""
-    turn: float = Field(20.0, gt=0)
+    turn: float = Field(default=20.0, gt=0)
     """How long a job keeps its slice while other slices wait."""
-    poll: float = Field(0.1, gt=0)
+    poll: float = Field(default=0.1, gt=0)
     """Between two looks of a worker at arq's queue."""
-    sweep: float = Field(0.5, gt=0)
+    sweep: float = Field(default=0.5, gt=0)
     """Between two looks of a scheduler at what is due."""
 
     @model_validator(mode="after")

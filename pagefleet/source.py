@@ -1,7 +1,7 @@
 """Sources written in Python: an async generator of pages that gets the last committed cursor back.
 
     @source(key="objectID", rate="2/s")
-    async def stories(client: Client, cursor: int | None, tag: str) -> AsyncIterator[Page]:
+    async def stories(client: Client, cursor: int | None, tag: str) -> AsyncGenerator[Page]:
         number = cursor or 0
         while hits := (await client.get_json(URL, params={"tags": tag, "page": number}))["hits"]:
             number += 1
@@ -14,8 +14,9 @@ A worker finds it again by its import path, so it stands at the top of a module 
 
 import importlib
 import inspect
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 import httpx
@@ -31,7 +32,7 @@ from pagefleet.http import send
 from pagefleet.page import Checkpoint, Page, Request, Response
 from pagefleet.walk import digest
 
-Generator = Callable[..., AsyncIterator[Page]]
+Generator = Callable[..., AsyncGenerator[Page]]
 
 
 def _importable(path: str) -> str:
@@ -155,7 +156,7 @@ class Client:
 
 async def walk_python(
     source: PythonSource, checkpoint: Checkpoint, client: httpx.AsyncClient, budgets: Budgets | None
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page]:
     """The pages of a source in Python, made bytes, and an empty last one when the generator has returned."""
     flow = source.load()(Client(client, source, budgets), checkpoint.cursor, **source.arguments)
     cursor = checkpoint.cursor
@@ -169,7 +170,7 @@ async def walk_python(
     except Exception as error:
         raise Stop(f"the source {source.function} raised {type(error).__name__}: {error!s:.200}") from error
     finally:
-        await flow.aclose()  # type: ignore[attr-defined]  # it is an asynchronous generator
+        await flow.aclose()
     yield Page([], cursor, is_last=True)
 
 
@@ -185,7 +186,7 @@ def _on_origin_of(url: str) -> Callable[[Request], Request]:
 
 
 def _checked(response: Response) -> Response:
-    if response.status >= 300:
+    if response.status >= HTTPStatus.MULTIPLE_CHOICES:
         head = response.body[:120].decode(errors="replace").split("\n")[0]
         raise Stop(f"fetching {safe(response.url)}: the server answered {response.status} {head!r}")
     return response

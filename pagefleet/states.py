@@ -1,4 +1,4 @@
-"""The states of a slice, and every way from one to another. `docs/states.md` draws it; a test holds both to the code."""
+"""The states of a slice, and every way between them; drawn in `docs/states.md`, and a test holds both to the code."""
 
 from enum import StrEnum
 

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Generator
 from dataclasses import replace
 from functools import partial
+from http import HTTPStatus
 
 import httpx
 
@@ -100,7 +101,7 @@ def _stripped(crawl: Crawl, cursor: Cursor) -> Cursor:
 
 
 def _check_status(request: Request, response: Response) -> None:
-    if response.status >= 300:
+    if response.status >= HTTPStatus.MULTIPLE_CHOICES:
         head = response.body[:120].decode(errors="replace").split("\n")[0]
         advice = {401: "check the credentials", 403: "check the credentials", 404: "check the crawl's url"}
         hint = advice.get(response.status, "the server will not answer this request")

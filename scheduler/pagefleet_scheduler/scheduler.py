@@ -67,10 +67,10 @@ class Sweeper:
 
     async def _now(self) -> int:
         seconds, microseconds = await self._redis.time()
-        return seconds * 1000 + microseconds // 1000
+        return int(seconds) * 1000 + int(microseconds) // 1000
 
     async def _due(self, latest: int | str) -> list[str]:
         """The clock of a new primary may be behind: then everything is looked at once, whatever its time."""
-        limit = {} if latest == "+inf" else {"start": 0, "num": AT_ONCE}
-        tags = await self._redis.zrangebyscore(DUE, "-inf", latest, **limit)
+        most = -1 if latest == "+inf" else AT_ONCE
+        tags = await self._redis.zrangebyscore(DUE, "-inf", latest, start=0, num=most)
         return [tag.decode() for tag in tags]

@@ -52,9 +52,9 @@ class Station:
         )
 
 
-async def advance(context: dict[str, Any], tag: str, lease: int) -> None:
+async def advance(ctx: dict[Any, Any], tag: str, lease: int) -> None:
     """arq's job: lease the slice, walk its pages, and leave it where it belongs. Never raises on purpose."""
-    station: Station = context["station"]
+    station: Station = ctx["station"]
     keys = SliceKeys.of(tag)
     held = await Slice.lease(station.scripts, keys, lease, station.settings, station.name)
     if held is None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from pagefleet.decode import member, parse_path
 from pagefleet.keys import SliceKeys
@@ -96,7 +96,7 @@ class Slice:
         while not self.is_over:
             following = asyncio.ensure_future(anext(pages))
             try:
-                await asyncio.wait({following, self._halted}, return_when=asyncio.FIRST_COMPLETED)
+                await _first_of(following, self._halted)
                 if self._halted.done():
                     raise Halted(self._halted.result())
                 page = following.result()
@@ -125,7 +125,7 @@ class Slice:
     async def _answer(self, sending: "asyncio.Future[Committed]") -> Committed:
         """Of a commit under way; a draining worker does not wait for ever for a Redis that is away."""
         try:
-            await asyncio.wait({sending, self._halted}, return_when=asyncio.FIRST_COMPLETED)
+            await _first_of(sending, self._halted)
             if not sending.done() and self._halted.result() == "drained":
                 await asyncio.wait({sending}, timeout=LAST_WORD)
                 if not sending.done():
@@ -208,3 +208,7 @@ class Slice:
                 await self._scripts.release(self.keys, self._fence, state, seconds, reason)
         except TimeoutError:
             log.warning("%s not released, Redis is away; it is rescued when the lease runs out", self.keys.tag)
+
+
+async def _first_of(*futures: asyncio.Future[Any]) -> None:
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
