@@ -23,8 +23,6 @@ from pagefleet.source import PythonSource
 from pagefleet.states import State, combined
 from pagefleet.verdict import Signals, Verdict, judge
 
-PATIENCE = 15.0
-"""Seconds that a caller waits for a Redis that cannot answer now."""
 READ = 500
 """Documents that are read at once."""
 Description: TypeAdapter[Crawl | PythonSource] = TypeAdapter(
@@ -66,11 +64,13 @@ class Status:
 class Fleet:
     """The crawls in one Redis. Without a URL, in an embedded one that keeps its file in `.pagefleet/`.
 
-    Raises `RedisUnusable` on entry when Redis does not answer or would lose documents.
+    Raises `RedisUnusable` on entry when Redis does not answer or would lose documents, and later when Redis is away
+    for longer than `patience` seconds.
     """
 
-    def __init__(self, url: str | None = None) -> None:
+    def __init__(self, url: str | None = None, *, patience: float = 15.0) -> None:
         self._url = url
+        self.patience = patience
         self._stack = AsyncExitStack()
         self.url = url or ""
         """Of the Redis in use, also when it is embedded."""
@@ -85,7 +85,7 @@ class Fleet:
         except BaseException:
             await self._stack.aclose()
             raise
-        self.scripts = Scripts(self.redis, PATIENCE)
+        self.scripts = Scripts(self.redis, self.patience)
         return self
 
     async def __aexit__(
@@ -115,13 +115,13 @@ class Fleet:
 
     async def crawls(self) -> list[Status]:
         """All crawls, the latest first."""
-        ids = await patiently(lambda: self.redis.zrevrange(key.CRAWLS, 0, -1), "listing crawls", PATIENCE)
+        ids = await patiently(lambda: self.redis.zrevrange(key.CRAWLS, 0, -1), "listing crawls", self.patience)
         return [await self.crawl(crawl_id.decode()).status() for crawl_id in ids]
 
     async def source(self, crawl_id: str) -> Crawl | PythonSource:
         """The description that a crawl was enqueued with; raises `CrawlMissing`."""
         where = key.crawl(crawl_id)
-        found = await patiently(lambda: self.redis.hget(where, "description"), f"looking up {crawl_id}", PATIENCE)
+        found = await patiently(lambda: self.redis.hget(where, "description"), f"looking up {crawl_id}", self.patience)
         if found is None:
             raise _missing(crawl_id)
         return Description.validate_json(found)
@@ -137,7 +137,7 @@ class Handle:
 
     async def status(self) -> Status:
         """The crawl now; raises `CrawlMissing`."""
-        row, backlog = await patiently(self._row, f"looking up {self.id}", PATIENCE)
+        row, backlog = await patiently(self._row, f"looking up {self.id}", self._fleet.patience)
         if not row:
             raise _missing(self.id)
         return _status(self.id, row, backlog)
@@ -224,7 +224,7 @@ class Handle:
                 pipe.hmget(self.keys.slice, ["state", "trimmed"])
                 return await pipe.execute()
 
-        found, (state, trimmed) = await patiently(look, f"reading {self.id}", PATIENCE)
+        found, (state, trimmed) = await patiently(look, f"reading {self.id}", self._fleet.patience)
         if state is None:
             raise _missing(self.id)
         documents = [_document(entry_id, fields) for _, entries in found for entry_id, fields in entries]
@@ -232,7 +232,9 @@ class Handle:
 
     async def _await_more(self, after: str) -> None:
         redis, stream = self._fleet.redis, self.keys.documents
-        await patiently(lambda: redis.xread({stream: after}, count=1, block=500), f"reading {self.id}", PATIENCE)
+        await patiently(
+            lambda: redis.xread({stream: after}, count=1, block=500), f"reading {self.id}", self._fleet.patience
+        )
 
     async def acknowledge(self, consumer: str, document: str, note: str = "") -> None:
         """Say that a consumer is done with all documents up to this id; they may be dropped when room is needed."""
@@ -241,7 +243,7 @@ class Handle:
     async def position(self, consumer: str) -> tuple[str, str] | None:
         """The id and the note that a consumer last acknowledged."""
         redis, where = self._fleet.redis, self.keys.consumers
-        found = await patiently(lambda: redis.hget(where, consumer), f"looking up {consumer}", PATIENCE)
+        found = await patiently(lambda: redis.hget(where, consumer), f"looking up {consumer}", self._fleet.patience)
         if found is None:
             return None
         document, _, note = found.decode().partition(" ")

@@ -74,7 +74,7 @@ class Checkpoint:
     """Where a slice stands: everything before (`page`, `index`) is delivered.
 
     `page` counts from 1; `index` is above 0 when a large page was committed in part; `cursor` fetches that page;
-    `documents` were delivered before it.
+    `documents` were delivered before (`page`, `index`).
     """
 
     page: int = 1

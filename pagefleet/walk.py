@@ -29,7 +29,7 @@ def walk(crawl: Crawl, checkpoint: Checkpoint) -> Generator[Send | Wait | Page, 
     Raises `Stop` where no retry can help: the checkpoint then still points at the page that could not be had.
     """
     first, decoder, dress = crawl.first(), crawl.decoder(), partial(dressed, crawl)
-    cursor, delivered, before, total = checkpoint.cursor, checkpoint.documents, "", None
+    cursor, delivered, before, total = checkpoint.cursor, checkpoint.documents - checkpoint.index, "", None
     while True:
         request = crawl.paginate.request(first, cursor)
         response = yield from fetch(request, crawl.limits, dress)

@@ -10,7 +10,6 @@ from pagefleet.errors import PagefleetError, RetryLater
 from pagefleet.fleet import Fleet
 from pagefleet.keys import SliceKeys
 from pagefleet.pages import Pages, Source
-from pagefleet.scripts import Scripts
 from pagefleet.settings import Settings
 from pagefleet_worker.budget import FleetBudgets
 from pagefleet_worker.slice import Halted, Slice
@@ -27,14 +26,13 @@ class Station:
 
     name: str
     fleet: Fleet
-    scripts: Scripts
     client: httpx.AsyncClient
     settings: Settings
     slices: set[Slice] = field(default_factory=set[Slice])
     is_draining: bool = False
 
     def __post_init__(self) -> None:
-        self.budgets = FleetBudgets(self.scripts)
+        self.budgets = FleetBudgets(self.fleet.scripts)
 
     def drain(self) -> None:
         """Give every slice back as soon as nothing is lost by it, and take no other."""
@@ -56,7 +54,7 @@ async def advance(ctx: dict[Any, Any], tag: str, lease: int) -> None:
     """arq's job: lease the slice, walk its pages, and leave it where it belongs. Never raises on purpose."""
     station: Station = ctx["station"]
     keys = SliceKeys.of(tag)
-    held = await Slice.lease(station.scripts, keys, lease, station.settings, station.name)
+    held = await Slice.lease(station.fleet.scripts, keys, lease, station.settings, station.name)
     if held is None:
         return
     station.slices.add(held)

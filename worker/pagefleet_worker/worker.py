@@ -18,7 +18,6 @@ from pagefleet.connection import open_pool
 from pagefleet.fleet import Fleet
 from pagefleet.http import open_client
 from pagefleet.keys import QUEUE
-from pagefleet.scripts import Scripts
 from pagefleet.settings import Settings
 from pagefleet_worker.advance import Station, advance
 
@@ -64,10 +63,9 @@ class FleetWorker(Worker):
 
 async def work(url: str, settings: Settings, concurrency: int) -> None:
     """Advance slices until a signal comes; raises `RedisUnusable` when there is nothing to start on."""
-    async with Fleet(url) as fleet, open_client() as client:
+    async with Fleet(url, patience=math.inf) as fleet, open_client() as client:
         name = f"{socket.gethostname()}:{os.getpid()}"
-        scripts = Scripts(fleet.redis, patience=math.inf)
-        station = Station(name, fleet, scripts, client, settings)
+        station = Station(name, fleet, client, settings)
         pool = ArqRedis(
             connection_pool=open_pool(url, is_patient=True),
             job_serializer=_dumps,
