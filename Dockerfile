@@ -7,7 +7,7 @@ WORKDIR /src
 # The lock holds the developers' tools too: as constraints, it gives its releases and hashes to what runs here.
 COPY pyproject.toml requirements.lock ./
 RUN uv pip install --require-hashes --constraint requirements.lock --extra cli --extra fast -r pyproject.toml
-COPY LICENSE ./
+COPY LICENSE README.md ./
 COPY pagefleet ./pagefleet
 COPY scheduler ./scheduler
 COPY worker ./worker

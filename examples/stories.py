@@ -1,9 +1,8 @@
 """A source in Python: stories of Hacker News by tag, and the same crawl enqueued for a fleet.
 
-    PYTHONPATH=examples python -m stories show_hn          # here and now
-    PYTHONPATH=examples pagefleet worker & PYTHONPATH=examples python -m stories show_hn --enqueue
-
-Enqueueing needs REDIS_URL, a worker that can import this module, and for the long run a scheduler.
+python examples/stories.py show_hn                          # here and now
+PYTHONPATH=examples pagefleet worker                        # elsewhere, with REDIS_URL: it can import this module
+python examples/stories.py show_hn --enqueue                # by the fleet; for the long run also a scheduler
 """
 
 import asyncio
@@ -26,15 +25,12 @@ async def stories(client: Client, cursor: int | None, tag: str) -> AsyncGenerato
 
 
 async def main(tag: str, *, is_enqueued: bool) -> None:
-    # Run as a module: under its own name, not `__main__`, workers can import it too.
-    from stories import stories as importable  # noqa: PLC0415
-
     if not is_enqueued:
-        async for document in documents(importable(tag=tag)):
+        async for document in documents(stories(tag=tag)):
             print(document.json()["title"])
         return
     async with Fleet(os.environ["REDIS_URL"]) as fleet:
-        async for document in (await fleet.enqueue(importable(tag=tag))).documents():
+        async for document in (await fleet.enqueue(stories(tag=tag))).documents():
             print(document.id, document.json()["title"])
 
 

@@ -14,9 +14,11 @@ A worker finds it again by its import path, so it stands at the top of a module 
 
 import importlib
 import inspect
+import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
+from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
 import httpx
@@ -93,8 +95,17 @@ class SourceFunction:
 
     def __call__(self, **arguments: Any) -> PythonSource:
         inspect.signature(self.generator).bind(None, None, **arguments)
-        path = f"{self.generator.__module__}:{self.generator.__qualname__}"
+        path = f"{_module(self.generator)}:{self.generator.__qualname__}"
         return PythonSource(function=path, arguments=arguments, **self._options)
+
+
+def _module(generator: Generator) -> str:
+    """The module's name for others: a script that is run is `__main__` only to itself."""
+    if generator.__module__ != "__main__":
+        return generator.__module__
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    return spec.name if spec else FilePath(getattr(main, "__file__", None) or "__main__").stem
 
 
 def source(

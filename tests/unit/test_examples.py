@@ -1,0 +1,30 @@
+"""What the README and `examples/` show can be used as it stands."""
+
+import re
+import runpy
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from pagefleet import PythonSource, load
+from pagefleet.crawl import parse
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "examples").glob("*.toml")), ids=lambda file: file.stem)
+def test_an_example_is_a_crawl_of_at_most_ten_lines(file: Path) -> None:
+    load(file)
+    assert len([line for line in file.read_text().splitlines() if not line.startswith("#")]) <= 10
+
+
+def test_the_readme_holds_a_crawl_file() -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert parse(tomllib.loads(text)).rate == "10/s"
+
+
+def test_a_source_that_is_run_as_a_script_has_an_import_path() -> None:
+    found = runpy.run_path(str(ROOT / "examples" / "stories.py"))["stories"](tag="story")
+    assert isinstance(found, PythonSource)
+    assert found.arguments == {"tag": "story"}
