@@ -6,9 +6,9 @@ arrive as they were sent. msgspec walks the body once, with a structure made for
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeGuard
 
 import msgspec
 from pydantic import AfterValidator
@@ -44,6 +44,16 @@ Path = Annotated[str, AfterValidator(_checked)]
 """A path within a JSON body, as `parse_path` reads it."""
 
 
+def _named(text: str) -> str:
+    if not parse_path(text):
+        raise ValueError(f"{text!r} is the whole body: name a member of it")
+    return text
+
+
+MemberPath = Annotated[str, AfterValidator(_named)]
+"""A path to a member, so not `$`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """The documents of a body in order, and the members asked for; a member that is not there is left out."""
@@ -59,9 +69,10 @@ class Decoder:
         self._path = documents
         self._names = parse_path(documents)
         self._members = {member: parse_path(member) for member in members}
-        if not self._names and any(self._members.values()):
+        if not self._names and members:
             raise ValueError(
-                f"documents={documents!r} makes the body an array, which has no {members[0]!r}: name the member that holds the documents"
+                f"documents={documents!r} makes the body an array, which has no {members[0]!r}: "
+                f"name the member that holds the documents"
             )
         self._decoder = msgspec.json.Decoder[Any](self._type())
 
@@ -69,22 +80,25 @@ class Decoder:
         """Slice the documents out; raises `Stop` when the body is not what the crawl says it is."""
         body = body.removeprefix(b"\xef\xbb\xbf")
         try:
-            body.isascii() or body.decode()
-            tree = self._decoder.decode(body)
+            str(body, "utf-8")
+            tree, mend = _taken_apart(self._decoder, body)
         except UnicodeDecodeError as error:
             raise Stop(f"the page is not UTF-8: byte {error.start} is {body[error.start]:#04x}") from error
+        except msgspec.ValidationError as error:
+            raise Stop(self._missing(body, str(error))) from error
         except msgspec.DecodeError as error:
-            raise Stop(self._complaint(body, error)) from error
+            raise Stop(_not_json(body, error)) from error
+        except RecursionError as error:
+            raise Stop("the page is nested too deep to be read") from error
         found = _walk(tree, self._names)
         if found is None:
-            found = []
-        if not isinstance(found, list):
-            raise Stop(self._missing(body, found))
+            found = list[Any]()
+        if not _is_array(found):
+            raise Stop(self._missing(body, "an object"))
         members = {member: _walk(tree, names) for member, names in self._members.items()}
-        raws: list[msgspec.Raw] = found
         return Decoded(
-            documents=[bytes(raw) for raw in raws],
-            members={m: json.loads(bytes(v)) for m, v in members.items() if isinstance(v, msgspec.Raw)},
+            documents=[mend(bytes(raw)) for raw in found],
+            members={m: _value(mend(bytes(v))) for m, v in members.items() if isinstance(v, msgspec.Raw)},
         )
 
     def _type(self) -> Any:
@@ -92,39 +106,91 @@ class Decoder:
             return list[msgspec.Raw]
         tree: dict[str, Any] = {}
         for names in self._members.values():
-            _plant(tree, names, {})
+            _plant(tree, names, msgspec.Raw)
         _plant(tree, self._names, list)
         return _structure(tree)
 
-    def _complaint(self, body: bytes, error: msgspec.DecodeError) -> str:
-        head = body[:60].decode(errors="replace")
-        if isinstance(error, msgspec.ValidationError):
-            return self._missing(body, None)
-        return f"the page is not JSON ({error}): it starts with {head!r}"
-
-    def _missing(self, body: bytes, found: Any) -> str:
-        value = json.loads(body)
+    def _missing(self, body: bytes, fault: str) -> str:
+        try:
+            value: Any = json.loads(body, parse_int=_int)
+        except (ValueError, RecursionError) as error:
+            return _not_json(body, error)
         for depth, name in enumerate(self._names):
-            if not isinstance(value, dict) or name not in value:
+            if not _is_object(value) or name not in value:
                 place = ".".join(self._names[:depth]) or "the page"
                 return f"no {name!r} in {place}: {_describe(value)}; correct the crawl's documents={self._path!r}"
             value = value[name]
+        if isinstance(value, list):
+            return f"the page cannot be read: {fault}"
         return f"documents={self._path!r} is {_describe(value)}, not an array; name the member that is one"
+
+
+def _not_json(body: bytes, error: Exception) -> str:
+    return f"the page is not JSON ({error}): it starts with {body[:60].decode(errors='replace')!r}"
+
+
+SURROGATE = re.compile(rb"\\u([dD])(?=[89a-fA-F])")
+STAND_IN = re.compile(rb"\\u([eE])(?=[89a-fA-F])")
+
+
+def _taken_apart(decoder: msgspec.json.Decoder[Any], body: bytes) -> tuple[Any, Callable[[bytes], bytes]]:
+    """What the decoder makes of a body, and what makes its slices the body's own bytes again.
+
+    A server that cuts strings by UTF-16 units sends half an emoji, `"\\ud83d"`. That is JSON, but not to msgspec, which
+    therefore gets to see the same bytes with private characters in the place of all surrogates.
+    """
+    try:
+        return decoder.decode(body), bytes
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        if not SURROGATE.search(body) or STAND_IN.search(body):
+            raise
+        tree = decoder.decode(SURROGATE.sub(lambda found: b"\\u" + (b"e" if found[1] == b"d" else b"E"), body))
+        return tree, lambda part: STAND_IN.sub(lambda found: b"\\u" + (b"d" if found[1] == b"e" else b"D"), part)
+
+
+DIGITS = 4300
+"""Python reads no longer whole number."""
+
+
+def _value(text: bytes) -> Any:
+    """JSON as Python objects; a number that Python could not write the same again stays as it is written."""
+    return json.loads(text, parse_float=_float, parse_int=_int)
+
+
+def _float(digits: str) -> float | str:
+    value = float(digits)
+    return value if repr(value) == digits else digits
+
+
+def _int(digits: str) -> int | str:
+    return int(digits) if len(digits) <= DIGITS else digits
 
 
 def member(document: bytes, names: Names) -> str | None:
     """One scalar member of a document as text (a string as it reads, all else as it is written), None if absent."""
-    decoder = _member_decoder(names)
     try:
-        found = _walk(decoder.decode(document), names)
-    except msgspec.MsgspecError:
+        tree, mend = _taken_apart(_member_decoder(names), document)
+    except (msgspec.MsgspecError, RecursionError):
         return None
+    found = _walk(tree, names)
     if not isinstance(found, msgspec.Raw):
         return None
-    text = bytes(found)
+    text = mend(bytes(found))
     if text == b"null" or text[:1] in (b"{", b"["):
         return None
-    return str(json.loads(text)) if text[:1] == b'"' else text.decode()
+    return _readable(text) if text[:1] == b'"' else text.decode()
+
+
+def _readable(text: bytes) -> str:
+    """A JSON string as it reads, or, if half an emoji makes it unfit for UTF-8, as it is written."""
+    read = str(json.loads(text))
+    try:
+        read.encode()
+    except UnicodeEncodeError:
+        return text.decode()
+    return read
 
 
 _decoders: dict[Names, msgspec.json.Decoder[Any]] = {}
@@ -133,16 +199,20 @@ _decoders: dict[Names, msgspec.json.Decoder[Any]] = {}
 def _member_decoder(names: Names) -> msgspec.json.Decoder[Any]:
     if names not in _decoders:
         tree: dict[str, Any] = {}
-        _plant(tree, names, {})
+        _plant(tree, names, msgspec.Raw)
         _decoders[names] = msgspec.json.Decoder[Any](_structure(tree))
     return _decoders[names]
 
 
-def _plant(tree: dict[str, Any], names: Names, leaf: Any) -> None:
-    for name in names[:-1]:
-        tree = tree.setdefault(name, {})
-    if tree.setdefault(names[-1], leaf) != leaf:
-        raise ValueError(f"{'.'.join(names)!r} holds the documents and another member at once")
+def _plant(tree: dict[str, Any], names: Names, leaf: type) -> None:
+    if not names:
+        raise ValueError("'$' is the whole body: name a member of it")
+    place: Any = tree
+    for depth, name in enumerate(names, 1):
+        below: Any = leaf if depth == len(names) else {}
+        if not _is_object(place) or (place.setdefault(name, below) != below and below is leaf):
+            raise ValueError(f"{'.'.join(names)!r} and a part of it, or documents in it, cannot be asked for at once")
+        place = place[name]
 
 
 Elsewise = list[msgspec.Raw] | str | int | float | bool | None
@@ -153,10 +223,10 @@ def _structure(tree: Mapping[str, Any]) -> Any:
     fields: list[tuple[str, Any, Any]] = []
     names: dict[str, str] = {}
     for number, (name, below) in enumerate(tree.items()):
-        kind: Any = msgspec.Raw
+        kind: Any = below
         if below is list:
             kind = dict[str, msgspec.Raw] | Elsewise
-        elif below:
+        elif _is_object(below):
             kind = _structure(below) | Elsewise
         fields.append((f"m{number}", kind, msgspec.UNSET))
         names[f"m{number}"] = name
@@ -172,13 +242,17 @@ def _walk(tree: Any, names: Names) -> Any:
     return tree
 
 
-def _describe(value: Any) -> str:
-    match value:
-        case dict():
-            return "an object with the members " + ", ".join(map(repr, list[Any](value)[:12]))
-        case list():
-            return f"an array of {len(list[Any](value))}"
-        case None:
-            return "null"
-        case _:
-            return f"the {type(value).__name__} {str(value)[:40]!r}"
+def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
+
+
+def _is_array(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
+
+
+def _describe(value: object) -> str:
+    if _is_object(value):
+        return "an object with the members " + ", ".join(map(repr, list(value)[:12]))
+    if _is_array(value):
+        return f"an array of {len(value)}"
+    return "null" if value is None else f"the {type(value).__name__} {str(value)[:40]!r}"
