@@ -7,6 +7,7 @@ The parts, from the page outwards:
     fetch.py walk.py                    retries, redirects, the walk: generators that say what to do, without I/O
     http.py budget.py pages.py          the I/O: `pages()` and `documents()`, by `async for` and by `for`
     keys.py scripts/ connection.py      Redis: key names, atomic steps, the one way to it
+    tasks.py                            ending a task for certain
     states.py verdict.py                what a slice can be, and whether a finished crawl is whole
     fleet.py embedded.py settings.py    `Fleet`, a Redis of our own, what a fleet's processes agree on
     cli/                                `pagefleet`

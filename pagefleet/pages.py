@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import suppress
+from contextlib import aclosing
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +23,7 @@ from pagefleet.fetch import Reply, Send, Wait, origin
 from pagefleet.http import open_client, open_sync_client, send, send_sync
 from pagefleet.page import Checkpoint, Cursor, Document, Page
 from pagefleet.source import PythonSource, walk_python
+from pagefleet.tasks import ended
 from pagefleet.walk import walk
 
 Source = Crawl | PythonSource
@@ -59,32 +60,37 @@ class Pages:
         self._budgets = budgets
         self._flow: AsyncGenerator[Page] | None = None
         self._ahead: asyncio.Task[Page] | None = None
+        self._is_over = False
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Page:
-        page = await self._next()
-        self._ahead = None if page.is_last else asyncio.create_task(self._take(), name="the next page")
+        if self._is_over:
+            raise StopAsyncIteration
+        try:
+            page = await (self._ahead or self._send_for_next())
+        except BaseException:
+            self._is_over = True
+            raise
+        self._is_over = page.is_last
+        if not self._is_over:
+            self._send_for_next()
         return page
 
-    async def _next(self) -> Page:
-        if self._flow is None:
-            return await self._take()
-        if self._ahead is None:
-            raise StopAsyncIteration
-        return await self._ahead
+    def _send_for_next(self) -> asyncio.Task[Page]:
+        self._ahead = asyncio.create_task(self._next(), name="the next page")
+        return self._ahead
 
-    async def _take(self) -> Page:
+    async def _next(self) -> Page:
         self._flow = self._flow or self._drive()
         return await anext(self._flow)
 
     async def aclose(self) -> None:
         """Give up the page that is on its way, and the connection if it is ours."""
+        self._is_over = True
         if self._ahead is not None:
-            self._ahead.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await self._ahead
+            await ended(self._ahead)
         if self._flow is not None:
             await self._flow.aclose()
 
@@ -103,8 +109,9 @@ class Pages:
                 flow = walk_python(self._source, self._checkpoint, client, self._budgets)
             else:
                 flow = drive(self._source, self._checkpoint, client, self._budgets)
-            async for page in flow:
-                yield page
+            async with aclosing(flow):
+                async for page in flow:
+                    yield page
         finally:
             if self._client is None:
                 await client.aclose()

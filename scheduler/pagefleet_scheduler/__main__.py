@@ -9,6 +9,7 @@ import sys
 
 from pagefleet.errors import PagefleetError
 from pagefleet.settings import Settings
+from pagefleet.tasks import ended
 from pagefleet_scheduler.scheduler import schedule
 
 
@@ -31,15 +32,15 @@ async def run(url: str, parent: int) -> None:
     """Schedule until SIGTERM or SIGINT, or until the parent has gone."""
     sweeping = asyncio.ensure_future(schedule(url, Settings()))
     loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, sweeping.cancel)
-    while not sweeping.done() and (not parent or os.getppid() == parent):
-        await asyncio.wait({sweeping}, timeout=0.5)
-    sweeping.cancel()
-    try:
-        await sweeping
-    except asyncio.CancelledError:
-        return
+        loop.add_signal_handler(signum, stopped.set)
+    while not (sweeping.done() or stopped.is_set()) and (not parent or os.getppid() == parent):
+        await asyncio.wait({sweeping}, timeout=0.1)
+    if not sweeping.done() or sweeping.cancelled():
+        await ended(sweeping)
+    else:
+        sweeping.result()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +14,7 @@ from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Page
 from pagefleet.scripts import Committed, Ending, Part, Scripts
 from pagefleet.settings import Settings
+from pagefleet.tasks import ended
 
 log = logging.getLogger("pagefleet.worker")
 
@@ -84,9 +84,7 @@ class Slice:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._renewing.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._renewing
+        await ended(self._renewing)
         if self._self_fence:
             self._self_fence.cancel()
         self._halted.cancel()
@@ -103,7 +101,7 @@ class Slice:
             except StopAsyncIteration:
                 return
             finally:
-                following.cancel()
+                await ended(following)
             yield page
 
     async def commit(self, page: Page) -> None:
@@ -132,7 +130,7 @@ class Slice:
                     raise Halted("drained")
             return await sending
         finally:
-            sending.cancel()
+            await ended(sending)
 
     def _parts(self, page: Page) -> Iterator[Part]:
         before, documents = self.checkpoint, page.documents
