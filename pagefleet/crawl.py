@@ -150,8 +150,9 @@ class Crawl(_Description):
     def first(self) -> Request:
         """The request before any paginator has touched it."""
         url = httpx.URL(self.url)
-        if self.params:
-            url = url.copy_merge_params(self.params)
+        params = {name: value for name, value in self.params.items() if name not in self.secret_params}
+        if params:
+            url = url.copy_merge_params(params)
         headers = dict(self.headers)
         body: bytes | None = None
         if isinstance(self.body, str):

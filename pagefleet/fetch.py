@@ -11,17 +11,18 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
-import httpx
-
 from pagefleet.crawl import Limits
 from pagefleet.errors import RetryLater, RetryNow, Stop
 from pagefleet.page import Request, Response
+from pagefleet.url import joined, safe
 
 LONGEST_WAIT = 86_400.0
 """Seconds: a Retry-After of a day is obeyed; a longer one is taken for a mistake. Peers cut it to a minute or five,
 and are banned (reference/peers.md)."""
 UNNAMED_WAIT = 5.0
 """Seconds after a 429 that does not say how long."""
+SHORTEST_WAIT = 1.0
+"""Seconds: `Retry-After: 0` stands for less than one; taken at its word it is asked for again and again."""
 HOPS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PASSING = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
@@ -70,7 +71,7 @@ def fetch(request: Request, limits: Limits, dress: Dress) -> Generator[Send | Wa
 
 
 def _redirected(request: Request, response: Response, hops: int) -> Request:
-    target = str(httpx.URL(request.url).join(response.headers["location"]))
+    target = joined(request.url, response.headers["location"])
     if hops >= HOPS:
         raise Stop(f"fetching {safe(request.url)}: redirected more than {HOPS} times, last to {safe(target)}")
     is_get = response.status == HTTPStatus.SEE_OTHER or (response.status in (301, 302) and request.method == "POST")
@@ -85,7 +86,7 @@ def _patience(request: Request, response: Response) -> RetryLater | None:
         response.status == HTTPStatus.SERVICE_UNAVAILABLE and asked is not None
     ):
         return None
-    seconds = UNNAMED_WAIT if asked is None else min(asked, LONGEST_WAIT)
+    seconds = UNNAMED_WAIT if asked is None else min(max(asked, SHORTEST_WAIT), LONGEST_WAIT)
     return RetryLater(f"{safe(request.url)} answered {response.status}", seconds, is_source=True)
 
 
@@ -94,22 +95,13 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     said = headers.get("retry-after", "").strip()
     if said.isascii() and said.isdigit():
         return float(said)
+    until, now = _moment(said), _moment(headers.get("date", "")) or datetime.now(UTC)
+    return max(0.0, (until - now).total_seconds()) if until else None
+
+
+def _moment(date: str) -> datetime | None:
     try:
-        until = parsedate_to_datetime(said)
-        now = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
-        return max(0.0, (until - now).total_seconds())
-    except (ValueError, TypeError):
+        moment = parsedate_to_datetime(date)
+    except (ValueError, TypeError, OverflowError):
         return None
-
-
-def origin(url: str) -> str:
-    """Scheme, host and port: what credentials and budgets belong to."""
-    parsed = httpx.URL(url)
-    port = parsed.port or {"http": 80, "https": 443}.get(parsed.scheme, 0)
-    host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
-    return f"{parsed.scheme}://{host}:{port}"
-
-
-def safe(url: str) -> str:
-    """A URL for messages: without its query, where secrets live."""
-    return url.partition("?")[0] + ("?…" if "?" in url else "")
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import aclosing, closing
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 
 import aiohttp
@@ -18,8 +19,9 @@ from httpx_aiohttp import AiohttpTransport
 from pagefleet.crawl import SECRET, Limits
 from pagefleet.errors import RetryNow, Stop
 from pagefleet.page import Request, Response
+from pagefleet.url import safe
 
-USER_AGENT = "pagefleet/0.1"
+HEADERS = {"user-agent": "pagefleet/0.1"}
 CONNECTIONS = 256
 
 
@@ -31,12 +33,17 @@ def open_client() -> httpx.AsyncClient:
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     transport = AiohttpTransport(client=session)
-    return httpx.AsyncClient(transport=transport, trust_env=False, headers={"user-agent": USER_AGENT})
+    return httpx.AsyncClient(transport=transport, cookies=_no_cookies(), trust_env=False, headers=HEADERS)
 
 
 def open_sync_client() -> httpx.Client:
     """The same for plain `for`, on httpx' own transport."""
-    return httpx.Client(trust_env=False, headers={"user-agent": USER_AGENT})
+    return httpx.Client(cookies=_no_cookies(), trust_env=False, headers=HEADERS)
+
+
+def _no_cookies() -> CookieJar:
+    """httpx keeps cookies of its own, and one crawl must not go on with another's."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
 async def send(client: httpx.AsyncClient, request: Request, limits: Limits) -> Response | RetryNow:
@@ -49,11 +56,11 @@ async def send(client: httpx.AsyncClient, request: Request, limits: Limits) -> R
             async with aclosing(response):
                 async for chunk in response.aiter_bytes():
                     _grow(body, chunk, request, limits)
-        return _answer(response, body, started)
+        return _answer(request, response, body, started)
+    except UNASKABLE:
+        raise Stop(f"fetching {safe(request.url)}: that is no URL that can be asked") from None  # it holds secrets
     except PASSING as error:
         return _passing(error, limits)
-    except httpx.InvalidURL as error:
-        raise Stop(f"fetching {request.url}: {error}") from error
 
 
 def send_sync(client: httpx.Client, request: Request, limits: Limits) -> Response | RetryNow:
@@ -64,24 +71,35 @@ def send_sync(client: httpx.Client, request: Request, limits: Limits) -> Respons
         with closing(client.send(_built(client, request, limits.seconds), stream=True)) as response:
             for chunk in response.iter_bytes():
                 _grow(body, chunk, request, limits)
-        return _answer(response, body, started)
+                if time.monotonic() - started > limits.seconds:  # httpx counts from byte to byte
+                    raise TimeoutError
+        return _answer(request, response, body, started)
+    except UNASKABLE:
+        raise Stop(f"fetching {safe(request.url)}: that is no URL that can be asked") from None  # it holds secrets
     except PASSING as error:
         return _passing(error, limits)
-    except httpx.InvalidURL as error:
-        raise Stop(f"fetching {request.url}: {error}") from error
 
 
+UNASKABLE = (httpx.InvalidURL, httpx.UnsupportedProtocol)
 PASSING = (httpx.TransportError, httpx.DecodingError, aiohttp.ClientError, TimeoutError, ConnectionError)
 """What a network does; httpx-aiohttp lets some of aiohttp's own errors through."""
 
 
 def _built(client: httpx.Client | httpx.AsyncClient, request: Request, seconds: float | None = None) -> httpx.Request:
-    headers = {name: reveal(value) for name, value in request.headers.items()}
+    headers = {name: _header(name, value) for name, value in request.headers.items()}
     url = httpx.URL(request.url)
-    if "env%3A" in request.url or "file%3A" in request.url:
-        revealed = [(name, reveal(value)) for name, value in url.params.multi_items()]
-        url = url.copy_with(params=revealed)
+    if request.secrets:
+        url = url.copy_merge_params({name: reveal(value) for name, value in request.secrets.items()})
     return client.build_request(request.method, url, headers=headers, content=request.body, timeout=seconds)
+
+
+def _header(name: str, value: str) -> str:
+    revealed = reveal(value)
+    if not (revealed.isascii() and revealed.isprintable()):
+        found = SECRET.search(value)
+        what = f"the secret {found[0]}" if found else repr(value)
+        raise Stop(f"sending the header {name}: {what} holds characters that a header cannot; correct it")
+    return revealed
 
 
 def reveal(value: str) -> str:
@@ -91,27 +109,28 @@ def reveal(value: str) -> str:
         return value
     where, _, name = found[0].partition(":")
     try:
-        secret = os.environ[name] if where == "env" else Path(name).read_text(encoding="utf-8").strip()
+        secret = os.environ[name] if where == "env" else Path(name).read_text(encoding="utf-8")
     except KeyError as error:
         raise Stop(f"looking up the secret {found[0]}: {name} is not in this worker's environment; set it") from error
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise Stop(f"looking up the secret {found[0]}: {error}; put the file where this worker can read it") from error
-    return value[: found.start()] + secret
+    return value[: found.start()] + secret.strip()
 
 
 def _grow(body: bytearray, chunk: bytes, request: Request, limits: Limits) -> None:
     body += chunk
     if len(body) > limits.body:
-        place = request.url.partition("?")[0]
-        raise Stop(f"fetching {place}: the page is larger than limits.body = {limits.body} bytes; ask for smaller ones")
+        found = f"the page is larger than limits.body = {limits.body} bytes"
+        raise Stop(f"fetching {safe(request.url)}: {found}; ask for smaller ones")
 
 
-def _answer(response: httpx.Response, body: bytearray, started: float) -> Response:
+def _answer(request: Request, response: httpx.Response, body: bytearray, started: float) -> Response:
     headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
-    return Response(response.status_code, str(response.url), headers, bytes(body), time.monotonic() - started)
+    return Response(response.status_code, request.url, headers, bytes(body), time.monotonic() - started)
 
 
 def _passing(error: Exception, limits: Limits) -> RetryNow:
     if isinstance(error, TimeoutError | httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
         return RetryNow(f"no whole answer within limits.seconds = {limits.seconds:g}")
-    return RetryNow(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+    said = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)  # that one quotes the URL
+    return RetryNow(f"{type(error).__name__}: {said}" if said else type(error).__name__)

@@ -25,17 +25,20 @@ class Document(bytes):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to ask: `url` is whole, its query included; header values may still name secrets (`env:NAME`)."""
+    """What to ask. Header values, and all values of `secrets`, may name secrets (`env:NAME`), looked up at send."""
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: bytes | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Parameters that join the query at send. Nothing in `url` is looked up: a server has a say in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back: `body` is decompressed and within the limits; header names are in lower case."""
+    """What came back: `url` is the request's, without its secrets; `body` is decompressed and within the limits;
+    header names are in lower case."""
 
     status: int
     url: str
@@ -74,10 +77,11 @@ class Checkpoint:
     """Where a slice stands: everything before (`page`, `index`) is delivered.
 
     `page` counts from 1; `index` is above 0 when a large page was committed in part; `cursor` fetches that page;
-    `documents` were delivered before (`page`, `index`).
+    `documents` were delivered before (`page`, `index`), of `total` as the source last declared it (None: unknown).
     """
 
     page: int = 1
     index: int = 0
     cursor: Cursor = None
     documents: int = 0
+    total: int | None = None

@@ -19,11 +19,12 @@ import httpx
 
 from pagefleet.budget import Budgets, LocalBudgets
 from pagefleet.crawl import Crawl
-from pagefleet.fetch import Reply, Send, Wait, origin
+from pagefleet.fetch import Reply, Send, Wait
 from pagefleet.http import open_client, open_sync_client, send, send_sync
 from pagefleet.page import Checkpoint, Cursor, Document, Page
 from pagefleet.source import PythonSource, walk_python
 from pagefleet.tasks import ended
+from pagefleet.url import origin
 from pagefleet.walk import walk
 
 Source = Crawl | PythonSource

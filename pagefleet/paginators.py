@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from pagefleet.decode import Path
+from pagefleet.errors import Stop
 from pagefleet.page import Cursor, Request, Response
+from pagefleet.url import joined, safe
 
 PAST_THE_END = frozenset({400, 404, 416, 422})
 """What servers answer when asked for a page behind the last one."""
@@ -57,12 +59,12 @@ class LinkHeader(_Rule):
         return _at(first, cursor)
 
     def next(self, cursor: Cursor, answer: Answer) -> Cursor:
-        target = parse_link(answer.response.headers.get("link", "")).get("next")
-        return _joined(answer.response.url, target)
+        link = parse_link(answer.response.headers.get("link", "")).get("next")
+        return joined(answer.response.url, link) if link else None
 
 
 class NextUrl(_Rule):
-    """The next page's URL, whole or relative, stands in the body at `next`; missing, null or empty is the end."""
+    """The next page's URL, whole or relative, stands in the body at `next`; none, null, false or empty is the end."""
 
     kind: Literal["next_url"] = "next_url"
     next_path: Path = Field("next", alias="next")
@@ -74,14 +76,16 @@ class NextUrl(_Rule):
         return _at(first, cursor)
 
     def next(self, cursor: Cursor, answer: Answer) -> Cursor:
-        target = answer.members.get(self.next_path)
-        return _joined(answer.response.url, target if isinstance(target, str) else None)
+        link = answer.members.get(self.next_path)
+        if link and not isinstance(link, str):
+            raise Stop(f"reading {safe(answer.response.url)}: {self.next_path!r} holds no URL but {link!r:.80}")
+        return joined(answer.response.url, link) if link else None
 
 
 class NextCursor(_Rule):
     """A cursor in the body at `next` goes into the parameter `param` of the next request.
 
-    The end is a cursor that is missing, null, false or empty, or `more` (a path, if given) that is false.
+    The end is a cursor that is missing, null, false, 0 or empty; if the path `more` is given, the end is that being so.
     """
 
     kind: Literal["cursor"] = "cursor"
@@ -98,9 +102,13 @@ class NextCursor(_Rule):
         return first if cursor is None else _with(first, {self.param: cursor})
 
     def next(self, cursor: Cursor, answer: Answer) -> Cursor:
-        has_more = self.more is None or bool(answer.members.get(self.more))
-        found = answer.members.get(self.next_path) if has_more else None
-        return found if isinstance(found, str | int | float) and found not in ("", False) else None
+        found = answer.members.get(self.next_path)
+        if self.more and not answer.members.get(self.more):
+            return None
+        if (found and not _is_cursor(found)) or (self.more and not found):
+            place = safe(answer.response.url)
+            raise Stop(f"reading {place}: {self.next_path!r} holds no cursor but {found!r:.80}; correct paginate.next")
+        return found or None
 
 
 class Offset(_Rule):
@@ -110,7 +118,12 @@ class Offset(_Rule):
     param: str = "offset"
     start: int = 0
     limit_param: str | None = None
-    limit: int | None = Field(None, gt=0)
+    limit: int | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "Offset":
+        _check_both("limit_param", self.limit_param, "limit", self.limit)
+        return self
 
     def request(self, first: Request, cursor: Cursor) -> Request:
         params: dict[str, Any] = {self.param: self.start if cursor is None else cursor}
@@ -132,7 +145,12 @@ class PageNumber(_Rule):
     param: str = "page"
     start: int = 1
     size_param: str | None = None
-    size: int | None = Field(None, gt=0)
+    size: int | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "PageNumber":
+        _check_both("size_param", self.size_param, "size", self.size)
+        return self
 
     def request(self, first: Request, cursor: Cursor) -> Request:
         params: dict[str, Any] = {self.param: self.start if cursor is None else cursor}
@@ -200,14 +218,24 @@ def _relations(header: str, place: int) -> tuple[str, int]:
     return "", place
 
 
+def _check_both(param: str, name: str | None, field: str, value: int | None) -> None:
+    if (name is None) != (value is None):
+        raise ValueError(f"{param} and {field} go together: the parameter's name, and what it says")
+
+
 def _at(first: Request, cursor: Cursor) -> Request:
     return first if cursor is None else Request(first.method, str(cursor), first.headers, first.body)
 
 
 def _with(first: Request, params: Mapping[str, Any]) -> Request:
-    url = httpx.URL(first.url).copy_merge_params(params)
+    try:
+        url = httpx.URL(first.url).copy_merge_params(params)
+    except httpx.InvalidURL as error:
+        raise Stop(f"going on from {safe(first.url)}: {error}; the cursor does not fit into a URL") from error
     return Request(first.method, str(url), first.headers, first.body)
 
 
-def _joined(base: str, target: str | None) -> str | None:
-    return str(httpx.URL(base).join(target)) if target else None
+def _is_cursor(found: object) -> bool:
+    if isinstance(found, str):
+        return found.isascii() or not any("\ud800" <= char <= "\udfff" for char in found)  # half an emoji has no bytes
+    return isinstance(found, int | float) and not isinstance(found, bool)

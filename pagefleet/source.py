@@ -29,9 +29,10 @@ from pagefleet.budget import Budgets, LocalBudgets
 from pagefleet.crawl import Limits, Name, Rate, fingerprint
 from pagefleet.decode import Decoder, Path
 from pagefleet.errors import CrawlError, PagefleetError, Stop
-from pagefleet.fetch import Reply, Send, Wait, fetch, origin, safe
+from pagefleet.fetch import Reply, Send, Wait, fetch
 from pagefleet.http import send
 from pagefleet.page import Checkpoint, Page, Request, Response
+from pagefleet.url import origin, safe
 from pagefleet.walk import digest
 
 Generator = Callable[..., AsyncGenerator[Page]]

@@ -8,6 +8,7 @@ Both drivers in `pages.py`, the asynchronous and the synchronous one, are a few 
 """
 
 import hashlib
+import re
 from collections.abc import Generator
 from dataclasses import replace
 from functools import partial
@@ -18,9 +19,10 @@ import httpx
 from pagefleet.crawl import Crawl
 from pagefleet.decode import Decoded
 from pagefleet.errors import Stop
-from pagefleet.fetch import Reply, Send, Wait, fetch, origin, safe
+from pagefleet.fetch import Reply, Send, Wait, fetch
 from pagefleet.page import Checkpoint, Cursor, Page, Request, Response
-from pagefleet.paginators import Answer
+from pagefleet.paginators import Answer, LinkHeader, NextUrl
+from pagefleet.url import origin, safe
 
 
 def walk(crawl: Crawl, checkpoint: Checkpoint) -> Generator[Send | Wait | Page, Reply, None]:
@@ -29,7 +31,7 @@ def walk(crawl: Crawl, checkpoint: Checkpoint) -> Generator[Send | Wait | Page, 
     Raises `Stop` where no retry can help: the checkpoint then still points at the page that could not be had.
     """
     first, decoder, dress = crawl.first(), crawl.decoder(), partial(dressed, crawl)
-    cursor, delivered, before, total = checkpoint.cursor, checkpoint.documents - checkpoint.index, "", None
+    cursor, delivered, before, total = checkpoint.cursor, checkpoint.documents - checkpoint.index, "", checkpoint.total
     while True:
         request = crawl.paginate.request(first, cursor)
         response = yield from fetch(request, crawl.limits, dress)
@@ -43,12 +45,10 @@ def walk(crawl: Crawl, checkpoint: Checkpoint) -> Generator[Send | Wait | Page, 
             kind = response.headers.get("content-type", "no content type")
             raise Stop(f"reading {safe(request.url)} ({kind}): {error}") from error
         following = crawl.paginate.next(cursor, Answer(response, len(decoded.documents), decoded.members, delivered))
-        page = _page(crawl, response, decoded, _stripped(crawl, following))
-        if decoded.documents and page.digest == before:
-            raise Stop(
-                f"reading {safe(request.url)}: it holds the very documents of the page before it, so the server "
-                f"ignores the cursor {cursor!r}; check the crawl's paginate"
-            )
+        if isinstance(crawl.paginate, LinkHeader | NextUrl) and following is not None:
+            following = _stripped(crawl, following)
+        page = _page(crawl, response, decoded, following)
+        _check_progress(request, cursor, page, before)
         yield page
         if page.is_last:
             return
@@ -69,6 +69,19 @@ def _page(crawl: Crawl, response: Response, decoded: Decoded, cursor: Cursor) ->
     )
 
 
+def _check_progress(request: Request, cursor: Cursor, page: Page, before: str) -> None:
+    """`before` is the digest of the page before."""
+    if page.cursor is not None and page.cursor == cursor:
+        found = "it names itself as the next page"
+    elif page.documents and page.digest == before:
+        found = "it holds the very documents of the page before it"
+    else:
+        return
+    raise Stop(
+        f"reading {safe(request.url)}: {found}, so the server ignores the cursor {cursor!r}; check the crawl's paginate"
+    )
+
+
 def digest(documents: list[bytes]) -> str:
     """Of the documents in order; 16 hexadecimal digits."""
     return hashlib.blake2b(b"\n".join(documents), digest_size=8).hexdigest()
@@ -77,10 +90,9 @@ def digest(documents: list[bytes]) -> str:
 def dressed(crawl: Crawl, request: Request) -> Request:
     """A request as it may leave: on the crawl's origin with its credentials, on another that it lists without."""
     home, there = origin(crawl.url), origin(request.url)
+    request = replace(request, url=_stripped(crawl, request.url))
     if there == home:
-        if not crawl.secret_params:
-            return request
-        return replace(request, url=str(httpx.URL(request.url).copy_merge_params(crawl.secret_params)))
+        return replace(request, secrets=crawl.secret_params)
     if there not in {origin(url) for url in crawl.origins}:
         raise Stop(
             f"going on to {safe(request.url)}: the next page is said to be on another origin than {home}; "
@@ -90,14 +102,14 @@ def dressed(crawl: Crawl, request: Request) -> Request:
     return replace(request, headers=plain)
 
 
-def _stripped(crawl: Crawl, cursor: Cursor) -> Cursor:
-    """A server that echoes the query in its next link must not put a secret into our checkpoint."""
-    if not crawl.secret_params or not isinstance(cursor, str) or "?" not in cursor:
-        return cursor
-    url = httpx.URL(cursor)
+def _stripped(crawl: Crawl, url: str) -> str:
+    """A URL without the crawl's secrets, which servers echo in links and redirects."""
+    parsed = httpx.URL(url) if crawl.secret_params else None
+    if parsed is None or not parsed.params.keys() & crawl.secret_params.keys():
+        return url
     for param in crawl.secret_params:
-        url = url.copy_remove_param(param)
-    return str(url)
+        parsed = parsed.copy_remove_param(param)
+    return str(parsed)
 
 
 def _check_status(request: Request, response: Response) -> None:
@@ -109,6 +121,7 @@ def _check_status(request: Request, response: Response) -> None:
 
 
 def _number(value: object) -> int | None:
-    if isinstance(value, str) and value.isascii() and value.isdigit():
+    """A total, if it is one; some servers write it as text, and -1 for one that they do not know."""
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value):
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -1,0 +1,26 @@
+"""URLs: whose they are, where a link leads, how they are shown."""
+
+import httpx
+
+from pagefleet.errors import Stop
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port: what credentials and budgets belong to."""
+    parsed = httpx.URL(url)
+    port = parsed.port or {"http": 80, "https": 443}.get(parsed.scheme, 0)
+    host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
+    return f"{parsed.scheme}://{host}:{port}"
+
+
+def safe(url: str) -> str:
+    """A URL for messages: without its query, where secrets live."""
+    return url.partition("?")[0] + ("?…" if "?" in url else "")
+
+
+def joined(base: str, link: str) -> str:
+    """Where a link on a page leads to (RFC 3986); raises `Stop` when that is nowhere."""
+    try:
+        return str(httpx.URL(base).join(link))
+    except (httpx.InvalidURL, ValueError) as error:
+        raise Stop(f"reading {safe(base)}: it leads on to {safe(link)[:200]!r}, which is no URL") from error
