@@ -22,11 +22,11 @@ SHORT = {"PAGEFLEET_LEASE": "1.2", "PAGEFLEET_RENEW": "0.4", "PAGEFLEET_SWEEP": 
 
 
 async def rage(here: Machine, chance: random.Random, seconds: float) -> dict[str, int]:
-    """Strike a process every fifth of a second or so; what dies is replaced. Answers how often each happened."""
+    """Strike a process every half second or so; what dies is replaced. Answers how often each happened."""
     blows: dict[str, int] = {}
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        await anyio.sleep(chance.uniform(0.05, 0.4))  # the storm's own beat
+        await anyio.sleep(chance.uniform(0.1, 1.0))  # the storm's own beat
         blow = chance.choice(["SIGKILL", "SIGKILL", "SIGSTOP", "SIGCONT", "SIGTERM", "scheduler"])
         blows[blow] = blows.get(blow, 0) + 1
         if blow == "scheduler":
