@@ -240,6 +240,17 @@ class Handle:
         """Say that a consumer is done with all documents up to this id; they may be dropped when room is needed."""
         await self._fleet.scripts.acknowledge(self.keys, consumer, document, note)
 
+    async def consumers(self) -> dict[str, str]:
+        """Who reads, by the id of the last document that each is done with; the unnamed reader is ''."""
+        redis, where = self._fleet.redis, self.keys.consumers
+        found = await patiently(lambda: redis.hgetall(where), f"looking up who reads {self.id}", self._fleet.patience)
+        return {name.decode(): position.decode().partition(" ")[0] for name, position in found.items()}
+
+    async def forget(self, consumer: str) -> None:
+        """A consumer will not come back: no documents are kept for it any longer."""
+        redis, where = self._fleet.redis, self.keys.consumers
+        await patiently(lambda: redis.hdel(where, consumer), f"forgetting {consumer}", self._fleet.patience)
+
     async def position(self, consumer: str) -> tuple[str, str] | None:
         """The id and the note that a consumer last acknowledged."""
         redis, where = self._fleet.redis, self.keys.consumers
