@@ -242,8 +242,13 @@ class Handle:
 
     async def consumers(self) -> dict[str, str]:
         """Who reads, by the id of the last document that each is done with; the unnamed reader is ''."""
-        redis, where = self._fleet.redis, self.keys.consumers
-        found = await patiently(lambda: redis.hgetall(where), f"looking up who reads {self.id}", self._fleet.patience)
+
+        async def look() -> Any:
+            async with self._fleet.redis.pipeline(transaction=False) as pipe:
+                pipe.hgetall(self.keys.consumers)
+                return (await pipe.execute())[0]
+
+        found = await patiently(look, f"looking up who reads {self.id}", self._fleet.patience)
         return {name.decode(): position.decode().partition(" ")[0] for name, position in found.items()}
 
     async def forget(self, consumer: str) -> None:
