@@ -68,6 +68,7 @@ class Pages:
 
     async def __anext__(self) -> Page:
         if self._is_over:
+            await self.aclose()
             raise StopAsyncIteration
         try:
             page = await (self._ahead or self._send_for_next())
@@ -172,6 +173,8 @@ _START: Reply = None
 
 def _by_loop(pages: Pages) -> Iterator[Page]:
     """Plain `for` over a source that is itself asynchronous: a loop of our own, a step at a time."""
+    if _is_in_a_loop():
+        raise RuntimeError("plain `for` over a source in Python, inside of a running event loop: use `async for` there")
     with asyncio.Runner() as runner:
         try:
             while True:
@@ -181,6 +184,14 @@ def _by_loop(pages: Pages) -> Iterator[Page]:
                     return
         finally:
             runner.run(pages.aclose())
+
+
+def _is_in_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 class Documents:

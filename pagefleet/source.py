@@ -16,6 +16,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path as FilePath
@@ -114,8 +115,8 @@ def source(
 ) -> Any:
     """Make a source of an async generator `(client, cursor, **arguments)` that yields `Page(documents, cursor)`.
 
-    The cursor is any JSON value; the one of the last committed page comes back on resume, None at the start. The
-    generator ends by returning. Use it bare or with options.
+    The cursor is any JSON value; the one of the last committed page comes back on resume, None at the start. A page
+    without a cursor is the last. The generator ends by returning. Use it bare or with options.
     """
     options = {"key": key, "rate": rate, **({"limits": limits} if limits else {})}
 
@@ -128,7 +129,10 @@ def source(
 
 
 class Client:
-    """HTTP for sources in Python, with the same budget, retries, limits and errors as every crawl."""
+    """HTTP for sources in Python, with the same budget, retries, limits and errors as every crawl.
+
+    Header values may name secrets (`env:NAME`). Parameters may not: a cursor among them is the server's text.
+    """
 
     def __init__(self, client: httpx.AsyncClient, source: PythonSource, budgets: Budgets | None) -> None:
         self._client = client
@@ -170,20 +174,32 @@ async def walk_python(
     source: PythonSource, checkpoint: Checkpoint, client: httpx.AsyncClient, budgets: Budgets | None
 ) -> AsyncGenerator[Page]:
     """The pages of a source in Python, made bytes, and an empty last one when the generator has returned."""
-    flow = source.load()(Client(client, source, budgets), checkpoint.cursor, **source.arguments)
-    cursor = checkpoint.cursor
+    generator, cursor = source.load(), checkpoint.cursor
     try:
-        async for page in flow:
-            documents = [_encoded(document) for document in page.documents]
-            cursor = page.cursor
-            yield replace(page, documents=documents, digest=digest(documents), size=sum(map(len, documents)))
+        async with aclosing(generator(Client(client, source, budgets), cursor, **source.arguments)) as flow:
+            async for page in flow:
+                cursor = page.cursor
+                yield _in_bytes(page, is_last=cursor is None and await _is_at_end(source, flow))
+                if cursor is None:
+                    return
     except PagefleetError:
         raise
     except Exception as error:
         raise Stop(f"the source {source.function} raised {type(error).__name__}: {error!s:.200}") from error
-    finally:
-        await flow.aclose()
     yield Page([], cursor, is_last=True)
+
+
+async def _is_at_end(source: PythonSource, flow: AsyncGenerator[Page]) -> bool:
+    """Behind a page without a cursor; from None a crawl would start again."""
+    async for _ in flow:
+        raise Stop(f"the source {source.function} yields a page after one without a cursor; give each page its cursor")
+    return True
+
+
+def _in_bytes(page: Page, *, is_last: bool) -> Page:
+    documents = [_encoded(document) for document in page.documents]
+    size = sum(map(len, documents))
+    return replace(page, documents=documents, digest=digest(documents), size=size, is_last=is_last)
 
 
 def _on_origin_of(url: str) -> Callable[[Request], Request]:
