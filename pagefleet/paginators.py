@@ -67,7 +67,7 @@ class NextUrl(_Rule):
     """The next page's URL, whole or relative, stands in the body at `next`; none, null, false or empty is the end."""
 
     kind: Literal["next_url"] = "next_url"
-    next_path: Path = Field("next", alias="next")
+    next_path: Path = Field(default="next", alias="next")
 
     def members(self) -> tuple[str, ...]:
         return (self.next_path,)
@@ -89,7 +89,7 @@ class NextCursor(_Rule):
     """
 
     kind: Literal["cursor"] = "cursor"
-    next_path: Path = Field("next_cursor", alias="next")
+    next_path: Path = Field(default="next_cursor", alias="next")
     param: str = "cursor"
     start: str | int | None = None
     more: Path | None = None
