@@ -42,6 +42,8 @@ for _, stream in ipairs({ documents, ledger }) do
 end
 
 -- Entries at or behind this position can only be leftovers of a torn write: the checkpoint moves with the documents.
+-- What stands before them is copied to a new stream: since Redis 7.2 a stream does not forget the highest id that was
+-- deleted from it, and XSETID is refused for ever.
 local function clear(stream, from_page, from_index)
   local info = redis.pcall('XINFO', 'STREAM', stream)
   if info.err then
@@ -57,11 +59,20 @@ local function clear(stream, from_page, from_index)
   if p < from_page or (p == from_page and i < from_index) then
     return
   end
-  for _, entry in ipairs(redis.call('XRANGE', stream, from_page .. '-' .. from_index, '+')) do
-    redis.call('XDEL', stream, entry[1])
+  local copy, start = stream .. ':copy', '-'
+  redis.call('DEL', copy)
+  repeat
+    local entries = redis.call('XRANGE', stream, start, '(' .. from_page .. '-' .. from_index, 'COUNT', 100)
+    for _, entry in ipairs(entries) do
+      redis.call('XADD', copy, entry[1], unpack(entry[2]))
+      start = '(' .. entry[1]
+    end
+  until #entries < 100
+  if start == '-' then
+    redis.call('DEL', stream)
+  else
+    redis.call('RENAME', copy, stream)
   end
-  local below = from_index > 0 and from_page .. '-' .. (from_index - 1) or (from_page - 1) .. '-18446744073709551615'
-  redis.call('XSETID', stream, below)
 end
 
 local at_page, at_index, fields = tonumber(page), tonumber(index), tonumber(ARGV[18])
@@ -91,7 +102,7 @@ if ARGV[12] ~= '' then
   redis.call('HSET', slice, 'total', ARGV[12])
 end
 delivered = redis.call('HINCRBY', slice, 'documents', count)
-length = length + count
+length = redis.call('XLEN', documents)
 redis.call('HSET', slice, 'page', ARGV[7], 'index', ARGV[8], 'cursor', ARGV[9], 'commit', ARGV[3], 'digest', ARGV[13],
   'until', now + ARGV[10], 'wait', ARGV[10], 'committed', now, 'rescues', 0, 'snoozes', 0)
 if ARGV[11] == 'last' then
