@@ -51,7 +51,10 @@ local function trim()
     local id = page .. '-' .. index
     redis.call('XTRIM', documents, 'MINID', id)
     redis.call('XDEL', documents, id)
-    redis.call('HSET', slice, 'trimmed', id) -- so that a reader from further back is told
+    local p, i = parse_id(redis.call('HGET', slice, 'trimmed') or '0-0')
+    if p < page or (p == page and i < index) then -- a consumer that starts late does not bring anything back
+      redis.call('HSET', slice, 'trimmed', id) -- so that a reader from further back is told
+    end
   end
   return redis.call('XLEN', documents)
 end
