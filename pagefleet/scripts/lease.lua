@@ -12,7 +12,7 @@ if fence ~= ARGV[3] then
   redis.call('HSET', slice, 'state', 'running', 'fence', ARGV[3], 'worker', ARGV[5],
     'until', now + ARGV[4], 'wait', ARGV[4], 'reason', '')
   redis.call('ZADD', due, now + ARGV[4], tag)
-  redis.call('ZREM', queue, tag .. ':' .. leases)
+  forget_job(leases) -- arq has handed it over; from here on the lease says who has the slice
 end
 local row = redis.call('HMGET', slice, 'page', 'index', 'cursor', 'documents', 'snoozes')
 return { 'leased', row[1], row[2], row[3], row[4], row[5] or '0' }
