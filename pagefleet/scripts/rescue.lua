@@ -7,8 +7,11 @@ local state, moment, wait, leases, reason, limit = unpack(row)
 if state == 'queued' then
   -- A job that waits its turn is not lost, however long the queue: a naive rescuer livelocks here.
   local job = tag .. ':' .. leases
-  if redis.call('ZSCORE', queue, job) and redis.call('EXISTS', 'arq:job:' .. job) == 1
-    and redis.call('EXISTS', 'arq:in-progress:' .. job) == 0 then
+  local start = redis.call('ZSCORE', queue, job)
+  if start and redis.call('EXISTS', 'arq:job:' .. job) == 1 and redis.call('EXISTS', 'arq:in-progress:' .. job) == 0 then
+    if tonumber(start) > now then
+      redis.call('ZADD', queue, now, job) -- Redis' clock went back, and arq would wait until it is there again
+    end
     redis.call('ZADD', due, now + GRACE, tag)
     return 'waiting'
   end
@@ -18,7 +21,7 @@ elseif state == 'running' then
     return 'leased'
   end
 elseif state == 'snoozed' then
-  if is_ahead(moment, wait) and redis.call('ZSCORE', due, tag) + 0 > now then
+  if is_ahead(moment, wait) and tonumber(redis.call('ZSCORE', due, tag) or 0) > now then
     return 'snoozed'
   end
   if reason == 'backlog' and trim() >= tonumber(limit) then
