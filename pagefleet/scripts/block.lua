@@ -7,6 +7,6 @@ local there = tonumber(redis.call('HGET', budget, 'blocked') or '0')
 local horizon = tonumber(redis.call('HGET', budget, 'horizon') or '0')
 if there < moment or there > now + horizon then
   redis.call('HSET', budget, 'blocked', moment, 'horizon', ARGV[1])
-  redis.call('PEXPIRE', budget, ARGV[1] + 60000)
+  redis.call('PEXPIRE', budget, math.max(ARGV[1] + 60000, redis.call('PTTL', budget))) -- a low rate lasts longer
 end
 return 'blocked'
