@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -191,7 +191,7 @@ class Handle:
                 yield document
             await self.acknowledge(consumer or "", batch[-1].id)
 
-    async def batches(self, after: str | None = None, *, is_following: bool = True) -> AsyncIterator[list[Document]]:
+    async def batches(self, after: str | None = None, *, is_following: bool = True) -> AsyncGenerator[list[Document]]:
         """The documents behind an id, as many at a time as there are, up to `READ`; acknowledges nothing.
 
         Following, it waits for more until the crawl is over; else it ends with what is there now.
