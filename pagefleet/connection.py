@@ -1,6 +1,7 @@
 """The one way to Redis: from a URL to a client that gives up late, and the check that this Redis keeps documents."""
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -36,8 +37,9 @@ PASSING = (
     OSError,
 )
 """What means: send the same bytes again."""
-PASSING_WORDS = ("NOREPLICAS", "BUSY", "LOADING", "READONLY", "MASTERDOWN", "OOM", "MISCONF", "NOSCRIPT")
-"""The same, where redis-py has no class for it, or a script passes it on."""
+PASSING_CODE = re.compile(r"(?:^|: -)(?:NOREPLICAS|BUSY|LOADING|READONLY|MASTERDOWN|OOM|MISCONF|NOSCRIPT|UNBLOCKED) ")
+"""The same, where redis-py has no class for it, or a script of Redis 6.2 passes it on. At the place of a code only: a
+crawl may be called BUSY."""
 LONGEST_BACKOFF = 0.5
 
 
@@ -57,6 +59,8 @@ def open_pool(url: str, *, is_patient: bool = False) -> ConnectionPool:
             return _sentinel_pool(url, options)
         if not url.startswith("unix://"):
             options["socket_keepalive"] = True
+        if url.startswith("rediss://"):
+            options["ssl_check_hostname"] = "ssl_cert_reqs=none" not in url  # redis-py 5 has to be told
         return ConnectionPool.from_url(url, **options)
     except ValueError as error:
         raise RedisUnusable(f"reading the Redis URL {_without_password(url)}: {error}") from error
@@ -129,8 +133,7 @@ async def patiently(call: Callable[[], Any], what: str, patience: float) -> Any:
 def _is_passing(error: RedisError) -> bool:
     if isinstance(error, AuthenticationError):
         return False
-    words = str(error)
-    return isinstance(error, PASSING) or any(word in words for word in PASSING_WORDS)
+    return isinstance(error, PASSING) or PASSING_CODE.search(str(error)) is not None
 
 
 def _without_password(url: str) -> str:
