@@ -16,7 +16,8 @@ from pagefleet_scheduler.scheduler import schedule
 def main() -> int:
     """Run until a signal; 0 stopped, 1 failed."""
     parser = argparse.ArgumentParser(prog="pagefleet scheduler")
-    parser.add_argument("--redis", required=True)
+    known = os.environ.get("REDIS_URL")  # the usual way: everybody may read arguments, and a URL may hold a password
+    parser.add_argument("--redis", default=known, required=not known)
     parser.add_argument("--parent", type=int, default=0, help="stop when this process is no longer our parent")
     options = parser.parse_args()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
