@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal, get_args
@@ -21,14 +21,18 @@ from pydantic import (
     model_validator,
 )
 
-from pagefleet.decode import Decoder, Path
+from pagefleet.decode import Decoder, MemberPath, Path
 from pagefleet.errors import CrawlError
 from pagefleet.page import Request
 from pagefleet.paginators import Paginator
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SECRET = re.compile(r"(?:^|(?<=\s))(?:env|file):\S+$")
-SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"})
+CREDENTIAL = re.compile(
+    r"authorization|cookie|password|secret$|api[-_]?key|subscription-key|(access|auth|private)[-_]?token|^x-.*token$",
+    re.IGNORECASE,
+)
+"""Names of headers and parameters whose values are secrets."""
 SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 Scalar = str | int | float | bool
 
@@ -66,8 +70,12 @@ def _rate(rate: str) -> str:
 
 def _bytes(size: Any) -> Any:
     """`64MiB` and `512KiB` as well as plain numbers."""
-    found = re.fullmatch(r"(\d+)\s*(KiB|MiB|GiB)", size) if isinstance(size, str) else None
-    return int(found[1]) * 1024 ** (1 + ["KiB", "MiB", "GiB"].index(found[2])) if found else size
+    if not isinstance(size, str):
+        return size
+    found = re.fullmatch(r"(\d+)\s*(KiB|MiB|GiB)", size)
+    if found is None:
+        raise ValueError("write a number of bytes, or one with a unit such as 512KiB, 64MiB or 1GiB")
+    return int(found[1]) * 1024 ** (1 + ["KiB", "MiB", "GiB"].index(found[2]))
 
 
 Name = Annotated[str, AfterValidator(_name)]
@@ -75,7 +83,7 @@ Rate = Annotated[str, AfterValidator(_rate)]
 
 
 class _Description(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Limits(_Description):
@@ -96,7 +104,7 @@ class Crawl(_Description):
 
     `documents` is the path of the array in the body (`$`: the body is the array); `key` the path of a document's
     own id in the document; `total` the path of the declared number of documents. Header and parameter values may
-    name secrets, `env:NAME` or `file:/path`, alone or behind a word (`Bearer env:TOKEN`): they are looked up in
+    name secrets, `env:NAME` or `file:/path`, in headers also behind a word (`Bearer env:TOKEN`): they are looked up in
     the worker at each request, and never stored.
     """
 
@@ -108,9 +116,9 @@ class Crawl(_Description):
     headers: Mapping[str, str] = Field(default_factory=dict)
     body: dict[str, Any] | list[Any] | str | None = None
     documents: Path = "$"
-    key: Path | None = None
+    key: MemberPath | None = None
     paginate: Paginator
-    total: Path | None = None
+    total: MemberPath | None = None
     rate: Rate | None = None
     """Requests per interval that the fleet allows itself at the origin, such as 10/s."""
     origins: tuple[Annotated[str, AfterValidator(_url)], ...] = ()
@@ -120,12 +128,9 @@ class Crawl(_Description):
     @model_validator(mode="after")
     def _agrees(self) -> "Crawl":
         self.decoder()
-        for header, value in self.headers.items():
-            if header.lower() in SECRET_HEADERS and not SECRET.search(value):
-                raise ValueError(
-                    f"headers.{header} holds a secret in clear text, which would be stored with the crawl; "
-                    f"put it into the environment and write {header} = 'env:NAME' (or 'Bearer env:NAME')"
-                )
+        for place, name, text, is_looked_up in self._texts():
+            if not is_looked_up and (CREDENTIAL.search(name) or SECRET.fullmatch(text)):
+                raise ValueError(_secret_out_of_place(place, name))
         return self
 
     @property
@@ -145,7 +150,17 @@ class Crawl(_Description):
     @property
     def secret_params(self) -> Mapping[str, str]:
         """Parameters whose values name secrets; they are kept out of cursors and put back at each request."""
-        return {p: v for p, v in self.params.items() if isinstance(v, str) and SECRET.search(v)}
+        return {p: v for p, v in self.params.items() if isinstance(v, str) and SECRET.fullmatch(v)}
+
+    def _texts(self) -> Iterator[tuple[str, str, str, bool]]:
+        """Place, name and value of all that might be a secret, and whether it is looked up by its name."""
+        for name, value in self.headers.items():
+            yield "headers", name, value, SECRET.search(value) is not None
+        for name, values in self.params.items():
+            for one in values if isinstance(values, list) else [values]:
+                yield "params", name, str(one), name in self.secret_params
+        for name, value in httpx.URL(self.url).params.multi_items():
+            yield "url", name, value, False
 
     def first(self) -> Request:
         """The request before any paginator has touched it."""
@@ -166,6 +181,16 @@ class Crawl(_Description):
         """Takes this crawl's pages apart."""
         members = (*self.paginate.members(), *((self.total,) if self.total else ()))
         return Decoder(self.documents, members)
+
+
+def _secret_out_of_place(place: str, name: str) -> str:
+    remedy = f"params.{name} = 'env:NAME'"
+    if place == "headers":
+        remedy = f"headers.{name} = 'env:NAME' (or 'Bearer env:NAME')"
+    return (
+        f"the secret {name} in {place} would be stored with the crawl and sent as it is written; "
+        f"put it into the workers' environment and write {remedy}"
+    )
 
 
 def fingerprint(description: BaseModel) -> str:
@@ -193,29 +218,51 @@ def parse(said: Any, what: str = "the crawl") -> Crawl:
     try:
         return Crawl.model_validate(said)
     except ValidationError as error:
-        lines = "\n".join(f"  {_fault(fault, said)}" for fault in error.errors())
+        faults: dict[str, list[str]] = {}
+        for fault in error.errors():
+            found, remedy = _fault(fault, said)
+            faults.setdefault(found, []).append(remedy)
+        told = {found: " or ".join(remedies).replace("or it must be", "or") for found, remedies in faults.items()}
+        lines = "\n".join(f"  {found}: {remedy}" for found, remedy in told.items())
         raise CrawlError(f"reading {what}:\n{lines}") from error
 
 
-def _fault(fault: Any, said: Any) -> str:
-    place = [str(part) for part in fault["loc"] if part not in KINDS]
+def _fault(fault: Any, said: Any) -> tuple[str, str]:
+    """What is wrong, and what to do: one field may have several remedies."""
+    place = _place(fault["loc"], said)
     field = ".".join(place) or "the crawl"
-    value = "" if fault["type"] in ("missing", "value_error") and not place else f" is {fault['input']!r:.80}"
+    found = f"{field} is {PASSWORD.sub('//…@', repr(fault['input'])):.80}"
     match fault["type"]:
         case "missing":
-            return f"{field} is missing: {REMEDY.get(field, 'add it')}"
+            field = ".".join([*place, fault["loc"][-1]])
+            return f"{field} is missing", REMEDY.get(field, "add it")
         case "extra_forbidden":
-            return f"{field}{value}: there is no such field; {_nearest(place, said)}"
-        case "union_tag_not_found" | "union_tag_invalid":
-            return f"{field}{value}: kind must be one of {', '.join(sorted(KINDS))}"
+            return found, f"there is no such field; {_nearest(place, said)}"
+        case "union_tag_not_found" | "union_tag_invalid" | "model_attributes_type" if place == ["paginate"]:
+            return found, f"write a table whose kind is one of {', '.join(sorted(KINDS))}"
+        case "value_error":
+            return field if field == "the crawl" else found, str(fault["ctx"]["error"])
         case _:
-            return f"{field}{value}: {fault['msg'].removeprefix('Value error, ')}"
+            return found, fault["msg"].replace("Input should be", "it must be")
+
+
+def _place(location: tuple[int | str, ...], said: Any) -> list[str]:
+    """The part of a fault's location that is a place in the file; pydantic puts the kinds that it tried between."""
+    place: list[str] = []
+    for part in location:
+        try:
+            said = said[part]
+        except (KeyError, IndexError, TypeError):
+            continue
+        place.append(str(part))
+    return place
 
 
 RULES: Mapping[str, type[BaseModel]] = {
     rule.model_fields["kind"].default: rule for rule in get_args(get_args(Paginator)[0])
 }
 KINDS = frozenset(RULES)
+PASSWORD = re.compile(r"//[^/@\s]*@")
 REMEDY = {
     "url": 'add url = "https://..."',
     "paginate": "add [paginate] with kind = " + ", ".join(f'"{kind}"' for kind in sorted(KINDS)),

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from pagefleet.decode import Path
+from pagefleet.decode import MemberPath
 from pagefleet.errors import Stop
 from pagefleet.page import Cursor, Request, Response
 from pagefleet.url import joined, safe
@@ -67,7 +67,7 @@ class NextUrl(_Rule):
     """The next page's URL, whole or relative, stands in the body at `next`; none, null, false or empty is the end."""
 
     kind: Literal["next_url"] = "next_url"
-    next_path: Path = Field(default="next", alias="next")
+    next_path: MemberPath = Field(default="next", alias="next")
 
     def members(self) -> tuple[str, ...]:
         return (self.next_path,)
@@ -89,10 +89,10 @@ class NextCursor(_Rule):
     """
 
     kind: Literal["cursor"] = "cursor"
-    next_path: Path = Field(default="next_cursor", alias="next")
+    next_path: MemberPath = Field(default="next_cursor", alias="next")
     param: str = "cursor"
     start: str | int | None = None
-    more: Path | None = None
+    more: MemberPath | None = None
 
     def members(self) -> tuple[str, ...]:
         return (self.next_path, self.more) if self.more else (self.next_path,)

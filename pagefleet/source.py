@@ -28,7 +28,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pagefleet.budget import Budgets, LocalBudgets
 from pagefleet.crawl import Limits, Name, Rate, fingerprint
-from pagefleet.decode import Decoder, Path
+from pagefleet.decode import Decoder, MemberPath
 from pagefleet.errors import CrawlError, PagefleetError, Stop
 from pagefleet.fetch import Reply, Send, Wait, fetch
 from pagefleet.http import send
@@ -57,7 +57,7 @@ class PythonSource(BaseModel):
     """Its import path, `module:function`."""
     arguments: Mapping[str, Any] = Field(default_factory=dict)
     """JSON values."""
-    key: Path | None = None
+    key: MemberPath | None = None
     rate: Rate | None = None
     limits: Limits = Limits()
 
