@@ -41,6 +41,8 @@ class Status:
     bytes: int
     backlog: int
     """Documents in the results stream."""
+    trimmed: str
+    """Id of the last document that was dropped because everybody had read it; 0-0: none was."""
     total: int | None
     """As the source last declared it."""
     cursor: Cursor
@@ -299,6 +301,7 @@ def _status(crawl_id: str, row: Mapping[str, str], backlog: int) -> Status:
         pages=int(row["pages"]),
         bytes=int(row["bytes"]),
         backlog=backlog,
+        trimmed=row.get("trimmed", "0-0"),
         total=signals.total,
         cursor=json.loads(row["cursor"]),
         worker=row.get("worker", ""),
