@@ -2,10 +2,10 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from redis.asyncio import Redis
 
@@ -14,6 +14,7 @@ from pagefleet.keys import QUEUE, SliceKeys
 from pagefleet.page import Checkpoint, Cursor
 from pagefleet.scripts import Committed, Ending, Part, Scripts
 
+T = TypeVar("T")
 LEASE = 6.0
 _numbers = itertools.count(1)
 
@@ -178,3 +179,14 @@ async def wait_until(fact: Callable[[], Awaitable[bool]], seconds: float = 5.0) 
     async with asyncio.timeout(seconds):
         while not await fact():
             pass
+
+
+@asynccontextmanager
+async def while_running(work: Coroutine[Any, Any, T]) -> AsyncGenerator[asyncio.Task[T]]:
+    """As a task that does not outlive the block."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
