@@ -137,22 +137,25 @@ async def _ensure_running(home: _Home, server: Path | str | None) -> None:
 async def _answers(home: _Home) -> bool:
     """Whether a server answers here, having loaded its data; False once none is alive."""
     silent_until = time.monotonic() + SILENCE_SECONDS
-    async with home.client() as client:
-        while True:
-            try:
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    await client.ping()
-            except BusyLoadingError:
-                silent_until = time.monotonic() + SILENCE_SECONDS
-            except (RedisError, OSError):
-                if not _is_held(home.lives):
-                    return False
-                if time.monotonic() > silent_until:
-                    silence = f"is silent for {SILENCE_SECONDS:.0f} s (was it started with another TMPDIR?)"
-                    raise home.failure(silence) from None
-            else:
-                return True
-            await asyncio.sleep(POLL_SECONDS)
+    while True:
+        try:
+            await _uninterrupted(_ping(home))  # redis-py leaves a connection open when it is cancelled as it closes
+        except BusyLoadingError:
+            silent_until = time.monotonic() + SILENCE_SECONDS
+        except (RedisError, OSError):
+            if not _is_held(home.lives):
+                return False
+            if time.monotonic() > silent_until:
+                silence = f"is silent for {SILENCE_SECONDS:.0f} s (was it started with another TMPDIR?)"
+                raise home.failure(silence) from None
+        else:
+            return True
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def _ping(home: _Home) -> None:
+    async with home.client() as client, asyncio.timeout(ANSWER_SECONDS):
+        await client.ping()
 
 
 async def _leave(home: _Home, users: IO[bytes]) -> None:
