@@ -14,12 +14,13 @@ from redis.backoff import ExponentialBackoff
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    InvalidResponse,
     MasterDownError,
+    NoPermissionError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
-    ResponseError,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -61,9 +62,26 @@ def open_pool(url: str, *, is_patient: bool = False) -> ConnectionPool:
             options["socket_keepalive"] = True
         if url.startswith("rediss://"):
             options["ssl_check_hostname"] = "ssl_cert_reqs=none" not in url  # redis-py 5 has to be told
-        return ConnectionPool.from_url(url, **options)
+        _check_url(url)
+        pool = ConnectionPool.from_url(url, **options)
+        pool.make_connection()  # type: ignore[no-untyped-call]  # it connects later, but looks at its options now
+        return pool
+    except TypeError as error:
+        name = str(error).rpartition(" ")[2]
+        raise RedisUnusable(f"reading the Redis URL {_without_password(url)}: there is no option {name}") from error
     except ValueError as error:
         raise RedisUnusable(f"reading the Redis URL {_without_password(url)}: {error}") from error
+
+
+def _check_url(url: str) -> None:
+    """What redis-py says unclearly, or takes for the default without a word."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise ValueError("write redis://host:6379/0, rediss://..., unix:///path or sentinel://host:26379/service")
+    if parts.scheme == "unix" and not parts.path:
+        raise ValueError("write the path of its socket: unix:///path")
+    if parts.scheme != "unix" and not re.fullmatch(r"/?\d*", parts.path):
+        raise ValueError(f"a database is a number, and here it is {parts.path[1:]!r}")
 
 
 def _sentinel_pool(url: str, options: dict[str, Any]) -> SentinelConnectionPool:
@@ -93,15 +111,27 @@ async def check(redis: Redis, url: str) -> None:
     """Raise `RedisUnusable` unless this Redis answers, and would rather refuse a write than forget a document."""
     try:
         info = await redis.info("memory")
-    except (*PASSING, ResponseError) as error:
-        advice = "check the password" if isinstance(error, AuthenticationError) else "start it, or give another --redis"
-        raise RedisUnusable(f"connecting to Redis at {_without_password(url)}: {error}; {advice}") from error
+    except (RedisError, OSError) as error:
+        said = str(error).rstrip(".") or type(error).__name__
+        raise RedisUnusable(f"connecting to Redis at {_without_password(url)}: {said}; {_advice(error)}") from error
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         raise RedisUnusable(
             f"checking Redis at {_without_password(url)}: its maxmemory-policy is {policy}, which drops documents and "
             f"checkpoints in silence; set it to noeviction (redis-cli config set maxmemory-policy noeviction)"
         )
+
+
+def _advice(error: Exception) -> str:
+    match error:
+        case AuthenticationError() | NoPermissionError():
+            return "check user and password in the URL"
+        case InvalidResponse():
+            return "that is no Redis: check host and port"
+        case BusyLoadingError():
+            return "wait until it has read its data"
+        case _:
+            return "start it, or give another --redis"
 
 
 async def patiently(call: Callable[[], Any], what: str, patience: float) -> Any:
@@ -138,4 +168,4 @@ def _is_passing(error: RedisError) -> bool:
 
 def _without_password(url: str) -> str:
     parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
