@@ -133,4 +133,4 @@ def _passing(error: Exception, limits: Limits) -> RetryNow:
     if isinstance(error, TimeoutError | httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
         return RetryNow(f"no whole answer within limits.seconds = {limits.seconds:g}")
     said = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)  # that one quotes the URL
-    return RetryNow(f"{type(error).__name__}: {said}" if said else type(error).__name__)
+    return RetryNow(said or type(error).__name__)  # without the class: httpx-aiohttp calls a refusal ConnectTimeout

@@ -74,7 +74,7 @@ def say(url: str, body: str = "", *, status: int = 200, headers: Mapping[str, st
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request, and when it came: `time.monotonic`, which all processes of a machine share."""
+    """One request, its target as it was sent, and when it came by `time.monotonic`, which all processes share."""
 
     at: float
     method: str
@@ -132,7 +132,7 @@ class Api:
     async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path != "/requests":
             authorization, body = request.headers.get("authorization"), await request.text()
-            asked = Asked(time.monotonic(), request.method, request.path_qs, authorization, body)
+            asked = Asked(time.monotonic(), request.method, request.raw_path, authorization, body)
             self._asked.append(asked)
             if delay := self._latency + float(request.query.get("delay", 0)):
                 await asyncio.sleep(delay)
