@@ -205,11 +205,18 @@ def load(file: FilePath | str) -> Crawl:
     try:
         text = path.read_text(encoding="utf-8")
         said = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise CrawlError(f"reading the crawl file {path}: {error}; give the path of a TOML or JSON file") from error
+    except OSError as error:
+        raise CrawlError(
+            f"reading the crawl file {path}: {error.strerror}; give the path of a TOML or JSON file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise CrawlError(
+            f"reading the crawl file {path}: it is not text (byte {error.start} is {error.object[error.start]:#04x}); "
+            f"give the path of a TOML or JSON file"
+        ) from error
     except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
         kind = "JSON" if path.suffix == ".json" else "TOML"
-        raise CrawlError(f"reading the crawl file {path} as {kind}: {error}") from error
+        raise CrawlError(f"reading the crawl file {path} as {kind}: {error}; correct it") from error
     return parse(said, f"the crawl file {path}")
 
 
