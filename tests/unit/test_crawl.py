@@ -206,12 +206,12 @@ def test_what_is_missing() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
-        ("no.toml", None, "No such file or directory: "),
+        ("no.toml", None, "No such file or directory; "),
         ("a.toml", "url = ", "a.toml as TOML: Invalid value (at end of document)"),
         ("a.toml", '{"url": "x"}', "a.toml as TOML: "),
         ("a.json", "url = 'x'", "a.json as JSON: Expecting value"),
         ("a.json", "", "a.json as JSON: Expecting value"),
-        ("a.toml", "\udcff", "can't decode byte 0xff"),
+        ("a.toml", "\udcff", "it is not text (byte 0 is 0xff)"),
         ("a.toml", "[paginate]\nkind = 'none'", "a.toml:\n  url is missing"),
     ],
 )
