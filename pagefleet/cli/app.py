@@ -1,43 +1,61 @@
-"""The commands: each reads its options, says what the library does, and turns errors into one line and a status."""
+"""The commands: each reads its options and says what the library does."""
 
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine
-from datetime import UTC, datetime
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
-from rich.table import Table
 
+from pagefleet.cli import shown
 from pagefleet.cli.demo import demonstrate
-from pagefleet.cli.drain import drain
-from pagefleet.cli.output import OutputError, copy
+from pagefleet.cli.drain import DIRECTORY, Drain
+from pagefleet.cli.ending import USAGE, Refused, end, fail
+from pagefleet.cli.interrupts import Interrupts
+from pagefleet.cli.output import opened
+from pagefleet.cli.progress import say
+from pagefleet.cli.read import read
+from pagefleet.connection import open_pool
 from pagefleet.crawl import Crawl, load
-from pagefleet.errors import CrawlError, CrawlExists, PagefleetError
-from pagefleet.fleet import Fleet, Status
-from pagefleet.keys import SliceKeys
+from pagefleet.errors import PagefleetError, RedisUnusable
+from pagefleet.fleet import Fleet, Handle
+from pagefleet.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Drain paginated HTTP APIs: resumable anywhere, every document once.",
 )
-out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 250)
+WIDE = 250
+"""Columns where nobody's terminal says how many there are."""
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A crawl file, TOML or JSON.")]
-Id = Annotated[str, typer.Argument(metavar="ID", help="A crawl, as `pagefleet ls` names it.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A crawl file, TOML or JSON.", show_default=False)]
+Id = Annotated[str, typer.Argument(metavar="ID", help="A crawl, as `pagefleet ls` names it.", show_default=False)]
 Redis = Annotated[
     str | None,
     typer.Option(
-        "--redis", envvar="REDIS_URL", help="redis://, rediss://, unix:// or sentinel://; none: our own, in .pagefleet/"
+        "--redis",
+        metavar="URL",
+        envvar="REDIS_URL",
+        help="redis://, rediss://, unix:// or sentinel://; none: our own, in .pagefleet/",
     ),
 ]
-Output = Annotated[str, typer.Option("--output", "-o", help="Where the documents go, as JSON Lines; - is stdout.")]
-Name = Annotated[str | None, typer.Option("--name", help="Call the crawl this, instead of what the file says.")]
+SharedRedis = Annotated[
+    str | None,
+    typer.Option("--redis", metavar="URL", envvar="REDIS_URL", help="redis://, rediss://, unix:// or sentinel://."),
+]
+Output = Annotated[
+    str, typer.Option("--output", "-o", metavar="FILE", help="Where the documents go, as JSON Lines; - is stdout.")
+]
+Name = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="Call the crawl this, whatever the file says.")
+]
 
 
 @app.command()
@@ -45,182 +63,201 @@ def crawl(
     file: File,
     output: Output = "-",
     redis: Redis = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Worker processes.")] = 2,
+    workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, max=64, help="Worker processes.")] = 2,
     name: Name = None,
-) -> None:
+) -> int:
     """Do everything on this machine: Redis, scheduler, workers, and the documents into a file.
 
     Ctrl-C drains; the same command goes on where it stopped, and the file ends up with every document once.
     """
-    _run(drain(_load(file, name), redis, output, workers))
+    said, where = _load(file, name), opened(output)
+    _check(redis)
+    return _over(lambda interrupts: Drain(said, where, workers, interrupts).run(redis))
 
 
 @app.command()
-def enqueue(file: File, redis: Redis = None, name: Name = None) -> None:
+def enqueue(file: File, redis: Redis = None, name: Name = None) -> int:
     """Start a crawl on a fleet, and print its id. The same crawl again changes nothing."""
+    said = _load(file, name)
+    _check(redis)
 
     async def enqueued() -> None:
         async with Fleet(redis) as fleet:
-            print((await fleet.enqueue(_load(file, name))).id)
+            print((await fleet.enqueue(said)).id)
+        if redis is None:
+            say(
+                f"it is in {DIRECTORY}/, where nobody advances it before `pagefleet crawl`; a fleet is given by --redis"
+            )
 
-    _run(enqueued())
+    return _over(lambda _: enqueued())
 
 
 @app.command("ls")
-def list_crawls(redis: Redis = None) -> None:
+def list_crawls(redis: Redis = None) -> int:
     """List all crawls, the latest first."""
 
-    async def listed() -> None:
-        table = Table("id", "state", "documents", "of", "pages", "unread", "since", box=None, pad_edge=False)
-        async with Fleet(redis) as fleet:
-            for status in await fleet.crawls():
-                table.add_row(*_row(status))
-        out.print(table)
+    async def listed(fleet: Fleet) -> None:
+        _print(shown.crawls(await fleet.crawls()))
 
-    _run(listed())
+    return _look(redis, listed)
 
 
 @app.command()
-def show(crawl_id: Id, redis: Redis = None) -> None:
-    """Show all about one crawl: state, counts, checkpoint, lease, verdict, and its last pages."""
+def show(crawl_id: Id, redis: Redis = None) -> int:
+    """Show all about one crawl: state, counts, checkpoint, lease, readers, verdict, and its last pages."""
 
-    async def shown() -> None:
-        async with Fleet(redis) as fleet:
-            for name, value in _facts(await fleet.crawl(crawl_id).status()):
-                out.print(f"[bold]{name:10}[/bold]", end="")
-                out.print(value, markup=False)
-            ledger = await fleet.redis.xrevrange(SliceKeys(crawl_id).ledger, count=5)
-        table = Table("page", "documents", "bytes", "status", "ms", "worker", box=None, pad_edge=False)
-        for entry_id, row in reversed(ledger):
-            fields = (row[name].decode() for name in (b"documents", b"bytes", b"status", b"ms", b"worker"))
-            table.add_row(entry_id.decode().partition("-")[0], *fields)
-        out.print(table)
+    async def told(fleet: Fleet) -> None:
+        _print(*await shown.crawl(fleet, fleet.crawl(crawl_id)))
 
-    _run(shown())
+    return _look(redis, told)
 
 
 @app.command()
-def pause(crawl_id: Id, redis: Redis = None) -> None:
+def pause(crawl_id: Id, redis: Redis = None) -> int:
     """Stop a crawl where it is, to be resumed."""
-    _steer(crawl_id, redis, "pause")
+    return _steer(crawl_id, redis, Handle.pause)
 
 
 @app.command()
-def resume(crawl_id: Id, redis: Redis = None) -> None:
+def resume(crawl_id: Id, redis: Redis = None) -> int:
     """Go on with a crawl that was paused, or that failed, from its checkpoint."""
-    _steer(crawl_id, redis, "resume")
+    return _steer(crawl_id, redis, Handle.resume)
 
 
 @app.command()
-def cancel(crawl_id: Id, redis: Redis = None) -> None:
+def cancel(crawl_id: Id, redis: Redis = None) -> int:
     """End a crawl where it is, for good; what it delivered stays."""
-    _steer(crawl_id, redis, "cancel")
+    return _steer(crawl_id, redis, Handle.cancel)
 
 
 @app.command()
-def documents(crawl_id: Id, output: Output = "-", redis: Redis = None) -> None:
+def documents(
+    crawl_id: Id,
+    output: Output = "-",
+    redis: Redis = None,
+    is_rest: Annotated[
+        bool, typer.Option("--rest", help="To stdout, without those that were read and dropped.")
+    ] = False,
+) -> int:
     """Read the documents of a crawl, to its end; with a file, go on where the last reading stopped."""
-
-    async def read() -> None:
-        async with Fleet(redis) as fleet:
-            await copy(fleet.crawl(crawl_id), output)
-
-    _run(read())
+    _check(redis, DIRECTORY)
+    where = opened(output)
+    return _over(lambda _: read(crawl_id, redis, where, is_rest=is_rest))
 
 
 @app.command()
 def worker(
-    redis: Redis = None,
-    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Slices at once in one process.")] = 50,
-    processes: Annotated[int, typer.Option("--processes", min=1, max=64, help="Worker processes.")] = 1,
+    redis: SharedRedis = None,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", metavar="N", min=1, help="Slices at once in one process.")
+    ] = 50,
+    processes: Annotated[int, typer.Option("--processes", metavar="N", min=1, max=64, help="Worker processes.")] = 1,
 ) -> None:
     """Advance crawls until a signal comes; any number on any machines."""
     _become("worker", redis, "--concurrency", str(concurrency), "--processes", str(processes))
 
 
 @app.command()
-def scheduler(redis: Redis = None) -> None:
+def scheduler(redis: SharedRedis = None) -> None:
     """Enqueue what is due and rescue what was abandoned; one is enough, several do no harm."""
     _become("scheduler", redis)
 
 
 @app.command()
 def demo(
-    workers: Annotated[int, typer.Option("--workers", min=2, max=16, help="Worker processes.")] = 3,
-) -> None:
+    workers: Annotated[int, typer.Option("--workers", metavar="N", min=2, max=16, help="Worker processes.")] = 3,
+) -> int:
     """See it at work: a real API, three workers, one of them killed, and every document accounted for."""
-    _run(demonstrate(workers))
+    _check_environment()
+    return _over(lambda _: demonstrate(workers))
+
+
+def run() -> NoReturn:
+    """Every command passes here; its errors end as one line on stderr, and a status."""
+    try:
+        status = app(standalone_mode=False)
+    except PagefleetError as error:
+        end(error)
+    except Exception as error:
+        explain = getattr(error, "format_message", None)  # typer's own classes, or click's: that is its version's
+        if explain is None:
+            raise
+        _explain(explain(), getattr(error, "ctx", None))
+    raise SystemExit(status)
+
+
+def _explain(words: str, context: Any) -> NoReturn:
+    """A command line that cannot be read; without words, all that was asked for was help."""
+    if words:
+        command = context.command_path if context else "pagefleet"
+        fail(f"reading the command line: {words.rstrip('.')}; `{command} --help` says what there is", USAGE)
+    raise SystemExit(USAGE)
 
 
 def _load(file: Path, name: str | None) -> Crawl:
     said = load(file)
-    return said.renamed(name) if name else said
+    return said.renamed(name) if name is not None else said
 
 
-def _run(command: Coroutine[Any, Any, int | None]) -> None:
-    """Errors are one line on stderr and a status."""
-    try:
-        raise SystemExit(asyncio.run(command) or 0)
-    except (CrawlError, CrawlExists, OutputError) as error:
-        _fail(str(error), 2)
-    except PagefleetError as error:
-        _fail(str(error), 1)
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        _fail("writing to stdout: whoever was reading it has gone; the checkpoint is kept", 1)
+def _over(command: Callable[[Interrupts], Coroutine[Any, Any, int | None]]) -> int:
+    async def interruptible() -> int:
+        interrupts = Interrupts()
+        return await interrupts.over(command(interrupts))
+
+    return asyncio.run(interruptible())
 
 
-def _fail(line: str, status: int) -> NoReturn:
-    print(f"pagefleet: {line}", file=sys.stderr)
-    raise SystemExit(status)
+def _look(redis: str | None, at: Callable[[Fleet], Coroutine[Any, Any, None]]) -> int:
+    """At crawls that are there."""
+    _check(redis, DIRECTORY)
 
-
-def _steer(crawl_id: str, redis: str | None, verb: str) -> None:
-    async def steered() -> None:
+    async def looked() -> None:
         async with Fleet(redis) as fleet:
-            print(await getattr(fleet.crawl(crawl_id), verb)())
+            await at(fleet)
 
-    _run(steered())
+    return _over(lambda _: looked())
+
+
+def _steer(crawl_id: str, redis: str | None, verb: Callable[[Handle], Coroutine[Any, Any, str]]) -> int:
+    async def steered(fleet: Fleet) -> None:
+        print(await verb(fleet.crawl(crawl_id)))
+
+    return _look(redis, steered)
 
 
 def _become(role: str, redis: str | None, *options: str) -> NoReturn:
     """This process becomes the worker or the scheduler: neither package is imported here, and signals go straight."""
     if redis is None:
-        _fail(f"starting a {role}: no Redis to share; give --redis URL or set REDIS_URL", 2)
-    os.execv(sys.executable, [sys.executable, "-m", f"pagefleet_{role}", "--redis", redis, *options])
+        raise Refused(f"starting a {role}: there is no Redis to share; give --redis URL or set REDIS_URL")
+    _check(redis)
+    os.environ["REDIS_URL"] = redis  # not an argument: everybody may read those
+    os.execv(sys.executable, [sys.executable, "-m", f"pagefleet_{role}", *options])  # noqa: S606 — no shell is the point
 
 
-def _row(status: Status) -> tuple[str, ...]:
-    total = f"{status.total:,}" if status.total is not None else "?"
-    counts = (f"{status.documents:,}", total, f"{status.pages:,}", f"{status.backlog:,}")
-    return (status.id, status.state.value, *counts, _when(status.enqueued))
+def _check(redis: str | None, needed: Path | None = None) -> None:
+    """Raise `Refused` for what can be seen to be wrong before anything is started."""
+    _check_environment()
+    if redis is not None:
+        try:
+            open_pool(redis)  # which connects at first use only
+        except RedisUnusable as error:
+            raise Refused(str(error)) from error
+    elif needed is not None and not needed.is_dir():
+        raise Refused(
+            f"looking for crawls: there is no {needed}/ in {Path.cwd()}, and no --redis was given; go to where the "
+            f"crawl was started, or give --redis URL"
+        )
 
 
-def _facts(status: Status) -> list[tuple[str, str]]:
-    facts = [
-        ("crawl", status.id),
-        ("state", status.state.value),
-        ("documents", f"{status.documents:,}" + (f" of {status.total:,}" if status.total is not None else "")),
-        ("pages", f"{status.pages:,}, {status.bytes:,} bytes"),
-        ("stream", f"{status.backlog:,} documents"),
-        ("cursor", repr(status.cursor)),
-        ("leases", f"{status.leases}, {status.rescued} of them after a rescue"),
-        ("enqueued", _when(status.enqueued)),
-    ]
-    if status.worker:
-        facts.append(("lease", f"{status.worker} until {_when(status.until)}"))
-    if status.reason:
-        facts.append(("snoozes", f"until {_when(status.until)}: {status.reason}"))
-    if status.finished:
-        facts.append(("over since", _when(status.finished)))
-    if status.error:
-        facts.append(("error", status.error))
-    if status.verdict:
-        facts.append(("verdict", str(status.verdict)))
-    return facts
+def _check_environment() -> None:
+    try:
+        Settings()
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise Refused(f"reading PAGEFLEET_... from the environment: {faults}; correct or unset it") from error
 
 
-def _when(moment: float | None) -> str:
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if moment else "-"
+def _print(*parts: Any) -> None:
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    for part in parts:
+        console.print(part)

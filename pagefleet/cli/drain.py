@@ -1,87 +1,97 @@
 """`pagefleet crawl`: Redis, scheduler, workers and the reading consumer, all on this machine."""
 
 import asyncio
-import signal
-import sys
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+from pagefleet.cli.interrupts import Interrupts
 from pagefleet.cli.local import LocalFleet
-from pagefleet.cli.output import Writing
-from pagefleet.cli.progress import Progress, size
+from pagefleet.cli.output import Output, Stream, Writing
+from pagefleet.cli.progress import Progress, say, size
 from pagefleet.crawl import Crawl
 from pagefleet.errors import CrawlFailed
 from pagefleet.fleet import Fleet, Handle, Status
 from pagefleet.states import State
+from pagefleet.tasks import ended
 
 DIRECTORY = Path(".pagefleet")
+LOG = DIRECTORY / "workers.log"
 
 
-async def drain(crawl: Crawl, redis: str | None, output: str, workers: int) -> int:
-    """Crawl to the end and write every document once; answers the exit status."""
-    async with Fleet(redis) as fleet:
-        handle = await fleet.enqueue(crawl)
-        async with Writing(handle, output) as writing:
-            if await _needs_work(handle):
-                is_interrupted = await _work(handle, fleet.url, writing, workers)
-                if is_interrupted:
-                    with suppress(CrawlFailed):
-                        await writing.copy(is_following=False)
-                    _say(f"interrupted; {await _sum(handle)}; the same command goes on from here")
-                    return 130
+class Drain:
+    """One crawl, `workers` processes and an output, for one command."""
+
+    def __init__(self, crawl: Crawl, output: Output, workers: int, interrupts: Interrupts) -> None:
+        self._crawl = crawl
+        self._output = output
+        self._workers = workers
+        self._interrupts = interrupts
+
+    async def run(self, redis: str | None) -> int:
+        """Crawl to the end and write every document once; answers the exit status."""
+        try:
+            return await self._run(redis)
+        except CrawlFailed as error:
+            raise CrawlFailed(f"{error}; what came so far is kept: mend that, and the same command goes on") from error
+
+    async def _run(self, redis: str | None) -> int:
+        async with Fleet(redis) as fleet:
+            handle = fleet.crawl(self._crawl.id)
+            async with Writing(handle, self._output) as writing:  # an output that cannot be written starts no crawl
+                await fleet.enqueue(self._crawl)
+                await _go_on(handle, is_begun=await writing.begin())
+                if (await handle.status()).state.is_over:
+                    await writing.copy()
+                else:
+                    await self._work(handle, fleet.url, writing)
+            status = await handle.status()
+            if status.state.is_over:
+                say(summary(status))
+                return 0
+            say(f"interrupted; {summary(status)}; the same command goes on from here")
+            return 130
+
+    async def _work(self, handle: Handle, url: str, writing: Writing) -> None:
+        """Until the last document is written, or somebody interrupts."""
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self._interrupts.gently())
+            local = await stack.enter_async_context(LocalFleet(url, self._workers, LOG, say))
+            is_shared_terminal = isinstance(self._output, Stream) and self._output.is_terminal
+            progress = Progress(handle, lambda: len(local.workers), is_quiet=is_shared_terminal)
+            await stack.enter_async_context(progress)
+            copying = asyncio.create_task(writing.copy(), name="write documents")
+            asked = asyncio.create_task(self._interrupts.asked.wait(), name="wait for Ctrl-C")
+            stack.push_async_callback(ended, copying)
+            stack.push_async_callback(ended, asked)
+            await asyncio.wait({copying, asked, local.failing}, return_when=asyncio.FIRST_COMPLETED)
+            if copying.done():
+                await copying
+            elif local.failing.done():
+                await local.failing
             else:
-                await writing.copy()
-        _say(await _sum(handle))
-    return 0
+                say("draining; Ctrl-C again ends at once")
+                await local.drain()
+                await writing.finish(copying)
 
 
-async def _needs_work(handle: Handle) -> bool:
+async def _go_on(handle: Handle, *, is_begun: bool) -> None:
     """Whoever gives the command wants the crawl to go on, also if it failed or was paused before."""
     status = await handle.status()
-    if status.state in (State.FAILED, State.PAUSED):
-        _say(f"going on with {handle.id}, which is {status.state.value}: {status.documents:,} documents so far")
-        await handle.resume()
-    elif status.state is State.FINISHED:
-        _say(f"{handle.id} is finished already; to crawl again, give it another --name")
-    return not (await handle.status()).state.is_over
-
-
-async def _work(handle: Handle, url: str, writing: Writing, workers: int) -> bool:
-    """Until the last document is written, or somebody interrupts; answers whether somebody did."""
-    interrupted = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signum, interrupted.set)
-    try:
-        async with AsyncExitStack() as stack:
-            DIRECTORY.mkdir(mode=0o700, exist_ok=True)
-            local = await stack.enter_async_context(LocalFleet(url, workers, DIRECTORY / "workers.log"))
-            await stack.enter_async_context(Progress(handle, lambda: len(local.workers)))
-            copying = asyncio.create_task(writing.copy(), name="write documents")
-            waiting = asyncio.create_task(interrupted.wait(), name="wait for Ctrl-C")
-            await asyncio.wait({copying, waiting}, return_when=asyncio.FIRST_COMPLETED)
-            waiting.cancel()
-            if not copying.done():
-                copying.cancel()
-                with suppress(asyncio.CancelledError):
-                    await copying
-                return True
-            await copying
-            return False
-    finally:
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(signum)
-
-
-async def _sum(handle: Handle) -> str:
-    return summary(await handle.status())
+    match status.state:
+        case State.FAILED | State.PAUSED:
+            say(f"{handle.id} is {status.state}, and goes on behind document {status.documents:,}")
+            await handle.resume()
+        case State.FINISHED:
+            say(f"{handle.id} is finished already; to crawl again, give it another --name and -o")
+        case State.CANCELLED:
+            say(f"{handle.id} was cancelled, for good; to crawl again, give it another --name and -o")
+        case _ if is_begun or status.documents:
+            say(f"{handle.id} goes on behind document {status.documents:,}")
+        case _:
+            return
 
 
 def summary(status: Status) -> str:
     """What came of a crawl, in one line."""
-    counts = f"{status.id} {status.state.value}: {status.documents:,} documents, {status.pages:,} pages, {size(status.bytes)}"
-    return f"{counts}; {status.verdict}" if status.verdict else counts
-
-
-def _say(line: str) -> None:
-    print(f"pagefleet: {line}", file=sys.stderr)
+    counts = f"{status.documents:,} documents, {status.pages:,} pages, {size(status.bytes)}"
+    return f"{status.id} {status.state}: {counts}" + (f"; {status.verdict}" if status.verdict else "")

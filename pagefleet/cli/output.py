@@ -4,29 +4,50 @@ The consumer's acknowledgement in Redis carries the length that the file had at 
 the file there first: what was written behind it, half a line perhaps, comes again with the same ids.
 """
 
+import asyncio
+import errno
+import fcntl
 import os
+import select
 import sys
 from collections.abc import Sequence
+from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
+from pagefleet.cli.ending import Refused
 from pagefleet.errors import PagefleetError
 from pagefleet.fleet import Handle
 from pagefleet.page import Document
+from pagefleet.tasks import ended
+
+NONE = "0-0"
+"""The id before the first document."""
 
 
 class OutputError(PagefleetError):
-    """The output cannot be written."""
+    """The output could be written, and now it cannot; what is acknowledged stays."""
 
 
 class Output(Protocol):
-    """Where documents go. `name` is the consumer's; `open` takes the note of its last acknowledgement."""
+    """Where documents go. `consumer` names it in Redis; a note is what its last acknowledgement left it."""
 
-    name: str
+    consumer: str
 
-    def open(self, note: str | None) -> Self: ...
-    def write(self, documents: Sequence[Document]) -> str:
+    def open(self) -> None:
+        """Have it, and nobody else; change nothing yet. Raises `Refused`."""
+        ...
+
+    def check(self, note: str | None) -> None:
+        """Raise `Refused` unless it holds what is acknowledged, and nothing of anybody else's."""
+        ...
+
+    def go_on(self, note: str | None) -> bool:
+        """Get ready behind what is acknowledged; False when that is gone, so that it begins anew."""
+        ...
+
+    async def write(self, documents: Sequence[Document]) -> str:
         """Have these written for good, and answer the note to acknowledge them with."""
         ...
 
@@ -34,66 +55,147 @@ class Output(Protocol):
 
 
 class JsonLinesFile:
-    """A file that only this crawl writes."""
+    """A file that only this crawl writes, from one process at a time."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
-        self.name = f"file:{self.path}"
-        self._file: BinaryIO | None = None
+        self._path = path
+        self.consumer = f"file:{path}"
+        self._file: BinaryIO
 
-    def open(self, note: str | None) -> Self:
-        """Cut the file to what is acknowledged; refuses one that holds anything else than that."""
-        written = int(note or 0)
+    def open(self) -> None:
         try:
-            length = self.path.stat().st_size if self.path.exists() else 0
-            if length and note is None:
-                raise OutputError(
-                    f"writing {self.path}: it is there already, and not from this crawl; move it or give another -o"
-                )
-            if length < written:
-                raise OutputError(
-                    f"writing {self.path}: this crawl wrote {written} bytes to it, and it has {length} now; put it back, or "
-                    f"crawl under another --name"
-                )
-            self._file = self.path.open("r+b" if self.path.exists() else "x+b")
-            self._file.truncate(written)
-            self._file.seek(written)
+            self._file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
         except OSError as error:
-            raise OutputError(f"writing {self.path}: {error.strerror}; give another -o") from error
-        return self
+            raise Refused(f"opening {self._path} for the documents: {_remedy(error, self._path)}") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._file.close()
+            raise Refused(
+                f"opening {self._path} for the documents: another process is writing it; let it end, or give another -o"
+            ) from error
 
-    def write(self, documents: Sequence[Document]) -> str:
+    def check(self, note: str | None) -> None:
+        """A note is the length that was written; behind that a crash may have left more."""
+        written, length = int(note or 0), self._length()
+        if length and note is None:
+            raise Refused(
+                f"writing {self._path}: it holds {length:,} bytes that are not from this crawl; move it away or give "
+                f"another -o"
+            )
+        if 0 < length < written:
+            raise Refused(
+                f"writing {self._path}: this crawl wrote {written:,} bytes to it, and it holds {length:,} now; put it "
+                f"back, or remove it to have it written anew"
+            )
+
+    def go_on(self, note: str | None) -> bool:
+        written = int(note or 0)
+        if self._length() < written:
+            return False
+        self._file.truncate(written)
+        self._file.seek(written)
+        return True
+
+    def _length(self) -> int:
+        return os.fstat(self._file.fileno()).st_size
+
+    async def write(self, documents: Sequence[Document]) -> str:
         """The note is the length of the file."""
-        assert self._file is not None
         try:
             self._file.write(lines(documents))
             self._file.flush()
             os.fsync(self._file.fileno())
             return str(self._file.tell())
         except OSError as error:
-            raise OutputError(
-                f"writing {self.path}: {error.strerror}; the crawl is kept: make room and give the same command again"
-            ) from error
+            raise _broken(str(self._path), error) from error
 
     def close(self) -> None:
-        if self._file is not None:
+        try:
             self._file.close()
+        except OSError:  # what it could not write before, it cannot now, and has been told
+            return
 
 
-class Stdout:
-    """A stream that cannot be cut: after a crash the last few documents may come again."""
+class Stream:
+    """A pipe, a terminal or a device, which cannot be cut: after a crash the last few documents may come again."""
 
-    name = "stdout"
+    def __init__(self, path: Path | None, consumer: str) -> None:
+        self._path = path
+        self._name = str(path or "stdout")
+        self.consumer = consumer
+        self._fd = sys.stdout.fileno()
 
-    def open(self, note: str | None) -> Self:
-        return self
+    @property
+    def is_terminal(self) -> bool:
+        return os.isatty(self._fd)
 
-    def write(self, documents: Sequence[Document]) -> str:
-        sys.stdout.buffer.write(lines(documents))
-        sys.stdout.buffer.flush()
+    def open(self) -> None:
+        if self._path is not None:
+            try:
+                self._fd = os.open(self._path, os.O_WRONLY)
+            except OSError as error:
+                raise Refused(f"opening {self._path} for the documents: {_remedy(error, self._path)}") from error
+
+    def check(self, note: str | None) -> None:
+        return
+
+    def go_on(self, note: str | None) -> bool:
+        return True
+
+    async def write(self, documents: Sequence[Document]) -> str:
+        """A reader that is slow holds up nothing but this: never more is written than there is room for."""
+        rest = memoryview(lines(documents))
+        try:
+            while rest:
+                if not select.select([], [self._fd], [], 0)[1]:
+                    await self._room()
+                rest = rest[os.write(self._fd, rest[: select.PIPE_BUF]) :]
+        except OSError as error:
+            raise _broken(self._name, error) from error
         return ""
 
-    def close(self) -> None: ...
+    async def _room(self) -> None:
+        loop, room = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_writer(self._fd, room.set)
+        try:
+            await room.wait()
+        finally:
+            loop.remove_writer(self._fd)
+
+    def close(self) -> None:
+        if self._path is not None:
+            os.close(self._fd)
+
+
+def opened(output: str) -> Output:
+    """The output that `-o` names, by what is there."""
+    path = Path(output).resolve()
+    if output in ("-", "/dev/stdout"):
+        return Stream(None, "stdout")
+    if path.exists() and not path.is_file() and not path.is_dir():
+        return Stream(path, f"stream:{path}")
+    return JsonLinesFile(path)
+
+
+def _remedy(error: OSError, path: Path) -> str:
+    match error.errno:
+        case errno.EISDIR:
+            return "it is a directory; give the path of a file"
+        case errno.ENOENT:
+            return f"there is no directory {path.parent}; make it or give another -o"
+        case errno.ENOTDIR:
+            return f"{path.parent} is not a directory; give another -o"
+        case _:
+            return f"{error.strerror}; mend that or give another -o"
+
+
+def _broken(name: str, error: OSError) -> OutputError:
+    if isinstance(error, BrokenPipeError):
+        return OutputError(f"writing documents to {name}: whoever read them has gone; the checkpoint is kept")
+    return OutputError(
+        f"writing documents to {name}: {error.strerror}; all is kept: mend that and give the same command again"
+    )
 
 
 def lines(documents: Sequence[Document]) -> bytes:
@@ -105,19 +207,26 @@ BREAKS = bytes.maketrans(b"\r\n", b"  ")
 
 
 class Writing:
-    """One crawl's documents on their way into one output."""
+    """One crawl's documents on their way into one output.
 
-    def __init__(self, handle: Handle, output: str) -> None:
+    Inside the block the output is this process' own, but nothing is changed before `begin`.
+    """
+
+    def __init__(self, handle: Handle, output: Output) -> None:
         self._handle = handle
-        self._output: Output = Stdout() if output == "-" else JsonLinesFile(Path(output))
-        self.documents = 0
+        self._output = output
+        self._after: str | None = None
+        self._note: str | None = None
+        self._busy = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
-        position = await self._handle.position(self._output.name)
-        self._after, note = position or (None, None)
-        self._output.open(note)
-        if position is None:
-            await self._handle.acknowledge(self._output.name, "0-0", "0")  # nothing is dropped before it is written
+        self._output.open()
+        try:
+            self._after, self._note = await self._handle.position(self._output.consumer) or (None, None)
+            self._output.check(self._note)
+        except BaseException:
+            self._output.close()
+            raise
         return self
 
     async def __aexit__(
@@ -125,17 +234,33 @@ class Writing:
     ) -> None:
         self._output.close()
 
+    async def begin(self) -> bool:
+        """Get ready to write; answers whether it goes on with what was written before.
+
+        Raises `Refused` when what it has to begin with is no longer there.
+        """
+        if not self._output.go_on(self._note):
+            self._after = None
+        if self._after is None:
+            if (await self._handle.status()).trimmed != NONE:
+                raise Refused(
+                    f"writing all documents of {self._handle.id}: the first of them have been read, and dropped to "
+                    f"make room; crawl again under another --name"
+                )
+            await self._handle.acknowledge(self._output.consumer, NONE, "0")  # nothing is dropped before it is written
+        return self._after not in (None, NONE)
+
     async def copy(self, *, is_following: bool = True) -> None:
-        """All documents, to the end of the crawl; or only what is there now."""
-        async for batch in self._handle.batches(self._after, is_following=is_following):
-            note = self._output.write(batch)
-            self._after = batch[-1].id
-            self.documents += len(batch)
-            await self._handle.acknowledge(self._output.name, self._after, note)
+        """Write all documents, to the end of the crawl; or only what is there now."""
+        async with aclosing(self._handle.batches(self._after, is_following=is_following)) as batches:
+            async for batch in batches:
+                async with self._busy:
+                    note = await self._output.write(batch)
+                    self._after = batch[-1].id
+                    await self._handle.acknowledge(self._output.consumer, self._after, note)
 
-
-async def copy(handle: Handle, output: str) -> None:
-    """Read a crawl into an output, to its end."""
-    await handle.status()
-    async with Writing(handle, output) as writing:
-        await writing.copy()
+    async def finish(self, copying: asyncio.Task[None]) -> None:
+        """End a task that copies, between two writes, and write what is there."""
+        async with self._busy:
+            await ended(copying)
+        await self.copy(is_following=False)

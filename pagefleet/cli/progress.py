@@ -1,36 +1,157 @@
-"""What a crawl is doing, on stderr: a line that changes on a terminal, a line now and then elsewhere."""
+"""What a crawl is doing, on stderr: lines that change in place on a terminal, a line now and then elsewhere."""
 
 import asyncio
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
 from pagefleet.errors import PagefleetError
 from pagefleet.fleet import Handle, Status
+from pagefleet.states import State
+from pagefleet.tasks import ended
 
+LOOK = 0.25
+"""Seconds between two looks at the crawl."""
 SELDOM = 5.0
-"""Seconds between two lines where nobody watches them change."""
+"""Seconds between two lines where nobody watches them change, and until waiting is worth a word."""
+WINDOW = 10.0
+"""Seconds that a rate is taken over."""
+UNITS = ("kB", "MB", "GB", "TB")
+
+
+def say(line: str) -> None:
+    """A line for people, above whatever changes in place. The terminal may have gone: that ends nothing."""
+    with suppress(OSError):
+        print(f"pagefleet: {line}", file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A crawl as it is shown: its status, and what only somebody who watched it knows."""
+
+    status: Status
+    rate: float
+    """Documents a second, lately."""
+    workers: int | None
+    """Processes of our own; None: that is others' business."""
+    trouble: str
+    """Why it does not go on; empty: it does."""
+
+    @property
+    def topic(self) -> str:
+        """The same for as long as the trouble is; empty: there is none."""
+        return f"{self.status.state} {self.status.reason}" if self.trouble else ""
+
+    def line(self) -> str:
+        """All in one line."""
+        counts = [self._documents(), *self._counts()]
+        return f"{self.status.id} {self.status.state}: " + " · ".join(
+            [*counts, self.trouble] if self.trouble else counts
+        )
+
+    def display(self) -> RenderableType:
+        """Two lines for a terminal, and a third one when something is the matter."""
+        top = Table.grid(padding=(0, 2), expand=True)
+        top.add_column(no_wrap=True, overflow="ellipsis")
+        top.add_column(ratio=1)
+        top.add_column(no_wrap=True)
+        bar = ProgressBar(self.status.total or 0, self.status.documents) if self.status.total else ""
+        top.add_row(Text(f"{self.status.id} {self.status.state}", style="bold"), bar, self._documents())
+        parts: list[RenderableType] = [top, Text(" · ".join(self._counts()), no_wrap=True, overflow="ellipsis")]
+        if self.trouble:
+            parts.append(Text(self.trouble, style="yellow"))
+        return Group(*parts)
+
+    def _documents(self) -> str:
+        total = f" of {self.status.total:,}" if self.status.total is not None else ""
+        return f"{self.status.documents:,}{total} documents"
+
+    def _counts(self) -> list[str]:
+        status = self.status
+        counts = [f"{status.pages:,} pages", size(status.bytes), f"{self.rate:,.0f} documents/s"]
+        if self.rate > 0 and status.total is not None and status.total > status.documents:
+            counts.append(f"ETA {duration((status.total - status.documents) / self.rate)}")
+        if self.workers is not None:
+            counts.append(f"{self.workers} workers")
+        counts.append(f"lease: {status.worker or 'nobody'}")
+        return counts
+
+
+class Watch:
+    """Somebody who looks at one crawl again and again."""
+
+    def __init__(self, handle: Handle, workers: Callable[[], int] | None) -> None:
+        self._handle = handle
+        self._workers = workers
+        self._seen: deque[tuple[float, int]] = deque()
+        self._going = time.monotonic()
+
+    async def look(self) -> Look:
+        """The crawl now."""
+        status = await self._handle.status()
+        workers = self._workers() if self._workers else None
+        return Look(status, self._rate(time.monotonic(), status.documents), workers, await self._trouble(status))
+
+    def _rate(self, now: float, documents: int) -> float:
+        self._seen.append((now, documents))
+        while self._seen[0][0] < now - WINDOW and self._seen[1][0] <= now - WINDOW:
+            self._seen.popleft()
+        then, before = self._seen[0]
+        return (documents - before) / (now - then) if now > then else 0.0
+
+    async def _trouble(self, status: Status) -> str:
+        """Why it does not go on."""
+        if status.state is not State.QUEUED:
+            self._going = time.monotonic()
+        match status.state:
+            case State.QUEUED if time.monotonic() - self._going > SELDOM:
+                return "waits for a worker; is there one? `pagefleet worker` starts it, and so does `pagefleet crawl`"
+            case State.PAUSED:
+                return f"waits for `pagefleet resume {status.id}`"
+            case State.SNOOZED if status.reason == "backlog":
+                return f"waits until somebody reads: {await self._laggards()}"
+            case State.SNOOZED:
+                seconds = max(0.0, (status.until or 0) - time.time())
+                return f"waits for {duration(seconds)}: {status.reason}"
+            case _:
+                return ""
+
+    async def _laggards(self) -> str:
+        """Who holds the documents."""
+        there = (await self._handle.consumers()).items()
+        readers = [f"{name or 'an unnamed reader'} stands at {position}" for name, position in there]
+        return "; ".join(readers) or "nobody has begun to"
 
 
 class Progress:
-    """For the length of the block, the crawl's status is looked at twice a second and shown."""
+    """For the length of the block, a crawl is looked at and shown; quiet: only when something is the matter."""
 
-    def __init__(self, handle: Handle, workers: Callable[[], int], console: Console | None = None) -> None:
-        self._handle = handle
-        self._workers = workers
-        self._console = console or Console(stderr=True, highlight=False)
-        self._live = Live(console=self._console, refresh_per_second=4, transient=True)
-        self._started: tuple[float, int] | None = None
+    def __init__(self, handle: Handle, workers: Callable[[], int] | None = None, *, is_quiet: bool = False) -> None:
+        self._watch = Watch(handle, workers)
+        self._is_quiet = is_quiet
+        self._console = Console(stderr=True, highlight=False)
+        self._live = Live(
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=sys.stdout.isatty(),  # elsewhere it holds documents
+        )
+        self._is_live = self._console.is_terminal and not self._console.is_dumb_terminal and not is_quiet
+        self._said = (time.monotonic(), "")
 
     async def __aenter__(self) -> Self:
-        if self._console.is_terminal:
+        if self._is_live:
             self._live.start()
         self._following = asyncio.create_task(self._follow(), name="progress")
         return self
@@ -38,54 +159,39 @@ class Progress:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._following.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._following
-        if self._console.is_terminal:
-            self._live.stop()
+        await ended(self._following)
+        if self._is_live:
+            with suppress(OSError):  # a terminal that has gone
+                self._live.stop()
 
     async def _follow(self) -> None:
-        shown = 0.0
         while True:
-            with suppress(PagefleetError):  # whoever needs Redis says so; this only looks
-                line = self.line(await self._handle.status())
-                if self._console.is_terminal:
-                    self._live.update(Text(line, no_wrap=True, overflow="ellipsis"))
-                elif time.monotonic() - shown > SELDOM:
-                    shown = time.monotonic()
-                    print(line, file=sys.stderr)
-            await asyncio.sleep(0.5)
+            with suppress(PagefleetError, OSError):  # whoever needs Redis says so; this only looks
+                look = await self._watch.look()
+                if self._is_live:
+                    self._live.update(look.display(), refresh=True)
+                else:
+                    self._tell(look)
+            await asyncio.sleep(LOOK)
 
-    def line(self, status: Status) -> str:
-        """One line: where it stands, how fast it goes, who has it."""
-        now = time.monotonic()
-        self._started = self._started or (now, status.documents)
-        rate = (status.documents - self._started[1]) / max(now - self._started[0], 0.001)
-        parts = [
-            f"{status.id} {status.state.value}",
-            f"{status.documents:,}{f' of {status.total:,}' if status.total is not None else ''} documents",
-            f"{status.pages:,} pages",
-            size(status.bytes),
-        ]
-        if rate > 0:
-            parts.append(f"{rate:,.0f}/s")
-        if rate > 0 and status.total is not None and status.total > status.documents:
-            parts.append(f"ETA {duration((status.total - status.documents) / rate)}")
-        parts.append(f"{self._workers()} workers")
-        if status.worker:
-            parts.append(f"lease: {status.worker}")
-        if status.reason:
-            parts.append(status.reason)
-        return " · ".join(parts)
+    def _tell(self, look: Look) -> None:
+        """Seldom, and whenever something new is the matter."""
+        then, topic = self._said
+        is_news = look.topic not in ("", topic)
+        if is_news or (not self._is_quiet and time.monotonic() - then > SELDOM):
+            then = time.monotonic()
+            say(look.line())
+        self._said = then, look.topic
 
 
-def size(count: int) -> str:
+def size(count: float) -> str:
     """Bytes for people."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count = count / 1000  # type: ignore[assignment]  # only the first is whole
-    return f"{count:.3g} TB"
+    unit = "B"
+    for larger in UNITS:
+        if count < 1000:  # noqa: PLR2004
+            break
+        count, unit = count / 1000, larger
+    return f"{count:.3g} {unit}"
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,47 @@
+"""`pagefleet documents`: the documents of a crawl that others advance."""
+
+import sys
+from contextlib import aclosing, suppress
+
+from pagefleet.cli.ending import Refused
+from pagefleet.cli.output import NONE, Output, Stream, Writing
+from pagefleet.cli.progress import Progress
+from pagefleet.errors import PagefleetError
+from pagefleet.fleet import Fleet, Handle
+
+UNNAMED = ""
+"""Who reads into a stream: nobody that could go on later."""
+
+
+async def read(crawl_id: str, redis: str | None, output: Output, *, is_rest: bool) -> None:
+    """Write documents to the crawl's end: into a file those that it lacks; into a stream all, or the rest."""
+    async with Fleet(redis) as fleet:
+        handle = fleet.crawl(crawl_id)
+        trimmed = (await handle.status()).trimmed
+        async with Progress(handle, is_quiet=sys.stdout.isatty()):
+            if not isinstance(output, Stream):
+                async with Writing(handle, output) as writing:
+                    await writing.begin()
+                    await writing.copy()
+            elif is_rest or trimmed == NONE:
+                await _pour(handle, output, trimmed)
+            else:
+                raise Refused(
+                    f"reading {crawl_id}: the documents up to {trimmed} have been read, and dropped to make room; give "
+                    f"--rest for those behind them"
+                )
+
+
+async def _pour(handle: Handle, output: Stream, after: str) -> None:
+    """What has been poured makes room while this goes on; when it ends early, nothing waits for it to come back."""
+    output.open()
+    try:
+        await handle.acknowledge(UNNAMED, after)
+        async with aclosing(handle.batches(after)) as batches:
+            async for batch in batches:
+                await output.write(batch)
+                await handle.acknowledge(UNNAMED, batch[-1].id)
+    finally:
+        output.close()
+        with suppress(PagefleetError):
+            await handle.forget(UNNAMED)

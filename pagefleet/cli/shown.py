@@ -1,0 +1,88 @@
+"""Crawls as `ls` and `show` print them."""
+
+import time
+from datetime import UTC, datetime
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pagefleet.cli.output import NONE
+from pagefleet.cli.progress import duration, size
+from pagefleet.fleet import Fleet, Handle, Status
+
+PAGES = 5
+"""So many of a crawl's last pages are shown."""
+
+
+def crawls(statuses: list[Status]) -> RenderableType:
+    """A line for each crawl."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("id", overflow="fold")
+    table.add_column("state")
+    for count in ("documents", "of", "pages", "in stream"):
+        table.add_column(count, justify="right")
+    table.add_column("enqueued", no_wrap=True)
+    for status in statuses:
+        total = f"{status.total:,}" if status.total is not None else "?"
+        counts = (f"{status.documents:,}", total, f"{status.pages:,}", f"{status.backlog:,}")
+        table.add_row(status.id, status.state.value, *counts, _ago(status.enqueued))
+    return table
+
+
+async def crawl(fleet: Fleet, handle: Handle) -> list[RenderableType]:
+    """All about one crawl, and its last pages."""
+    status = await handle.status()
+    facts = Table(box=None, pad_edge=False, show_header=False)
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column(overflow="fold")
+    for name, value in [*_facts(status), *await _readers(handle)]:
+        facts.add_row(name, Text(value))
+    pages = await _pages(fleet, handle)
+    return [facts, *([pages] if pages.row_count else [])]
+
+
+def _facts(status: Status) -> list[tuple[str, str]]:
+    total = f" of {status.total:,}" if status.total is not None else ""
+    facts = [
+        ("crawl", status.id),
+        ("state", status.state.value),
+        ("verdict", str(status.verdict or "")),
+        ("error", status.error),
+        ("snoozes", f"until {_moment(status.until)}: {status.reason}" if status.reason else ""),
+        ("documents", f"{status.documents:,}{total}"),
+        ("pages", f"{status.pages:,}, {size(status.bytes)}"),
+        ("stream", f"{status.backlog:,} documents{_dropped(status)}"),
+        ("cursor", "the start" if status.cursor is None and not status.pages else repr(status.cursor)),
+        ("leases", f"{status.leases}, {status.rescued} of them after a rescue"),
+        ("lease", f"{status.worker} until {_moment(status.until)}" if status.worker else ""),
+        ("enqueued", _moment(status.enqueued)),
+        ("committed", _moment(status.committed)),
+        ("over since", _moment(status.finished)),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _dropped(status: Status) -> str:
+    return f"; those up to {status.trimmed} are read and dropped" if status.trimmed != NONE else ""
+
+
+async def _readers(handle: Handle) -> list[tuple[str, str]]:
+    there = sorted((await handle.consumers()).items())
+    return [("reader", f"{name or 'unnamed'}, done with {position}") for name, position in there]
+
+
+async def _pages(fleet: Fleet, handle: Handle) -> Table:
+    table = Table("page", "documents", "bytes", "status", "ms", "worker", box=None, pad_edge=False, header_style="bold")
+    for entry_id, row in reversed(await fleet.redis.xrevrange(handle.keys.ledger, count=PAGES)):
+        fields = (row[name].decode() for name in (b"documents", b"bytes", b"status", b"ms", b"worker"))
+        table.add_row(entry_id.decode().partition("-")[0], *fields)
+    return table
+
+
+def _ago(moment: float) -> str:
+    return f"{duration(max(0.0, time.time() - moment))} ago"
+
+
+def _moment(moment: float | None) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if moment else ""
