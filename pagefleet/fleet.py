@@ -52,6 +52,8 @@ class Status:
     rescued: int
     reason: str
     """Why it snoozes."""
+    fault: str
+    """Why the worker that holds the lease tries a page again; told at each renewal."""
     error: str
     """Why it failed."""
     enqueued: float
@@ -308,6 +310,7 @@ def _status(crawl_id: str, row: Mapping[str, str], backlog: int) -> Status:
         leases=int(row["leases"]),
         rescued=int(row.get("rescued", 0)),
         reason=row.get("reason", "") if state is State.SNOOZED else "",
+        fault=row.get("fault", "") if state is State.RUNNING else "",
         error=row.get("error", ""),
         enqueued=int(row["enqueued"]) / 1000,
         committed=_seconds(row, "committed"),

@@ -51,7 +51,7 @@ class Look:
     @property
     def topic(self) -> str:
         """The same for as long as the trouble is; empty: there is none."""
-        return f"{self.status.state} {self.status.reason}" if self.trouble else ""
+        return f"{self.status.state} {self.status.reason} {self.status.fault}" if self.trouble else ""
 
     def line(self) -> str:
         """All in one line."""
@@ -104,8 +104,10 @@ class Watch:
         return Look(status, self._rate(time.monotonic(), status.documents), workers, await self._trouble(status))
 
     def _rate(self, now: float, documents: int) -> float:
+        if self._seen and self._seen[0][1] == documents:
+            self._seen.clear()  # it has not begun yet: that is not its rate
         self._seen.append((now, documents))
-        while self._seen[0][0] < now - WINDOW and self._seen[1][0] <= now - WINDOW:
+        while self._seen[0][0] < now - WINDOW and self._seen[1][0] < now - WINDOW:
             self._seen.popleft()
         then, before = self._seen[0]
         return (documents - before) / (now - then) if now > then else 0.0
@@ -124,6 +126,8 @@ class Watch:
             case State.SNOOZED:
                 seconds = max(0.0, (status.until or 0) - time.time())
                 return f"waits for {duration(seconds)}: {status.reason}"
+            case State.RUNNING if status.fault:
+                return f"tries again: {status.fault}"
             case _:
                 return ""
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from pagefleet.cli.output import NONE
 from pagefleet.cli.progress import duration, size
 from pagefleet.fleet import Fleet, Handle, Status
+from pagefleet.states import State
 
 PAGES = 5
 """So many of a crawl's last pages are shown."""
@@ -49,11 +50,12 @@ def _facts(status: Status) -> list[tuple[str, str]]:
         ("state", status.state.value),
         ("verdict", str(status.verdict or "")),
         ("error", status.error),
+        ("tries again", status.fault),
         ("snoozes", f"until {_moment(status.until)}: {status.reason}" if status.reason else ""),
         ("documents", f"{status.documents:,}{total}"),
         ("pages", f"{status.pages:,}, {size(status.bytes)}"),
         ("stream", f"{status.backlog:,} documents{_dropped(status)}"),
-        ("cursor", "the start" if status.cursor is None and not status.pages else repr(status.cursor)),
+        ("cursor", _cursor(status)),
         ("leases", f"{status.leases}, {status.rescued} of them after a rescue"),
         ("lease", f"{status.worker} until {_moment(status.until)}" if status.worker else ""),
         ("enqueued", _moment(status.enqueued)),
@@ -61,6 +63,12 @@ def _facts(status: Status) -> list[tuple[str, str]]:
         ("over since", _moment(status.finished)),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _cursor(status: Status) -> str:
+    if status.cursor is not None:
+        return repr(status.cursor)
+    return "the end" if status.state is State.FINISHED else "the start"
 
 
 def _dropped(status: Status) -> str:

@@ -105,9 +105,13 @@ class Scripts:
         answer, state, documents, backlog = await self._run("commit", slice_.all(), *args, *part.arguments)
         return Committed(_text(answer), _text(state), documents, backlog)  # type: ignore[arg-type]
 
-    async def renew(self, slice_: SliceKeys, fence: str, seconds: float) -> str:
-        """The lease lasts from now again; answers 'running', or what the slice is instead."""
-        return _text(await self._run("renew", slice_.all(), slice_.tag, fence, _ms(seconds)))
+    async def renew(self, slice_: SliceKeys, fence: str, seconds: float, fault: str = "") -> str:
+        """The lease lasts from now again; answers 'running', or what the slice is instead.
+
+        `fault` is why the page that is being fetched is tried again.
+        """
+        words = fault.encode(errors="backslashreplace")
+        return _text(await self._run("renew", slice_.all(), slice_.tag, fence, _ms(seconds), words))
 
     async def release(
         self, slice_: SliceKeys, fence: str, state: str, seconds: float = 0.0, reason: str = ""

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from pagefleet.budget import Budget
 from pagefleet.errors import PagefleetError, RetryLater
 from pagefleet.fleet import Fleet
 from pagefleet.keys import SliceKeys
@@ -46,8 +47,25 @@ class Station:
             source,
             held.checkpoint,
             client=self.client,
-            budgets=lambda origin: self.budgets.at(origin, source.rate),
+            budgets=lambda origin: ToldBudget(self.budgets.at(origin, source.rate), origin, held),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ToldBudget:
+    """A budget as one slice sees it: why it waits is told to whoever looks at the slice."""
+
+    budget: Budget
+    origin: str
+    held: Slice
+
+    async def token(self) -> None:
+        await self.budget.token()
+
+    async def pause(self, cause: RetryLater) -> None:
+        self.held.fault = f"{self.origin}: {cause}"
+        log.warning("%s: %s; again in %.1f s", self.held.keys.tag, self.held.fault, cause.seconds)
+        await self.budget.pause(cause)
 
 
 async def advance(ctx: dict[Any, Any], tag: str, lease: int) -> None:

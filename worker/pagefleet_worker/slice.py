@@ -51,6 +51,8 @@ class Slice:
         self.checkpoint = checkpoint
         self.is_over = False
         """It is finished, or another's turn has come: nothing is left to do, and the lease has gone."""
+        self.fault = ""
+        """Why the next page is tried again; whoever looks at the crawl is told with the next renewal."""
         self._scripts = scripts
         self._settings = settings
         self._worker = worker
@@ -98,6 +100,7 @@ class Slice:
                 if self._halted.done():
                     raise Halted(self._halted.result())
                 page = following.result()
+                self.fault = ""
             except StopAsyncIteration:
                 return
             finally:
@@ -193,7 +196,7 @@ class Slice:
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(self._settings.renew)
-            state = await self._scripts.renew(self.keys, self._fence, self._settings.lease)
+            state = await self._scripts.renew(self.keys, self._fence, self._settings.lease, self.fault)
             if state != "running":
                 self.halt("fenced" if state == "gone" else state)
                 return
