@@ -20,7 +20,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path as FilePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, overload
 
 import httpx
 import msgspec
@@ -110,9 +110,19 @@ def _module(generator: Generator) -> str:
     return spec.name if spec else FilePath(getattr(main, "__file__", None) or "__main__").stem
 
 
+@overload
+def source(generator: Generator) -> SourceFunction: ...
+
+
+@overload
+def source(
+    *, key: str | None = None, rate: str | None = None, limits: Limits | None = None
+) -> Callable[[Generator], SourceFunction]: ...
+
+
 def source(
     generator: Generator | None = None, *, key: str | None = None, rate: str | None = None, limits: Limits | None = None
-) -> Any:
+) -> SourceFunction | Callable[[Generator], SourceFunction]:
     """Make a source of an async generator `(client, cursor, **arguments)` that yields `Page(documents, cursor)`.
 
     The cursor is any JSON value; the one of the last committed page comes back on resume, None at the start. A page
