@@ -141,4 +141,5 @@ def _passing(error: Exception, limits: Limits) -> RetryNow:
     if isinstance(error, TimeoutError | httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
         return RetryNow(f"no whole answer within limits.seconds = {limits.seconds:g}")
     said = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)  # that one quotes the URL
+    said = said.replace(" ssl:default", "")  # aiohttp's word for plain HTTP, too
     return RetryNow(said or type(error).__name__)  # without the class: httpx-aiohttp calls a refusal ConnectTimeout
