@@ -32,7 +32,7 @@ class Drain:
         try:
             return await self._run(redis)
         except CrawlFailed as error:
-            raise CrawlFailed(f"{error}; what came so far is kept: mend that, and the same command goes on") from error
+            raise CrawlFailed(f"{error}; all is kept, and the same command goes on") from error
 
     async def _run(self, redis: str | None) -> int:
         async with Fleet(redis) as fleet:

@@ -83,7 +83,7 @@ class Look:
         if self.rate > 0 and status.total is not None and status.total > status.documents:
             counts.append(f"ETA {duration((status.total - status.documents) / self.rate)}")
         if self.workers is not None:
-            counts.append(f"{self.workers} workers")
+            counts.append("1 worker" if self.workers == 1 else f"{self.workers} workers")
         counts.append(f"lease: {status.worker or 'nobody'}")
         return counts
 
