@@ -1,7 +1,7 @@
 """The atomic steps: one `.lua` file each, and here its one typed Python signature.
 
-A step is sent again, the same bytes, for as long as the answer is only that Redis cannot answer now (`connection.patiently`):
-each script tells a repetition from a first time.
+A step is sent again, the same bytes, for as long as the answer is only that Redis cannot answer now
+(`connection.patiently`): each script tells a repetition from a first time.
 """
 
 import json
@@ -11,7 +11,6 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
 
 from pagefleet import keys as key
 from pagefleet.connection import patiently
@@ -67,7 +66,7 @@ class Scripts:
     def __init__(self, redis: Redis, patience: float) -> None:
         self._redis = redis
         self._patience = patience
-        self._scripts: dict[str, AsyncScript] = {}
+        self._scripts: dict[str, Any] = {}
 
     async def _run(self, name: str, keys: Sequence[str], *args: Any) -> Any:
         if name not in self._scripts:
@@ -81,7 +80,8 @@ class Scripts:
         """A crawl comes into being. `backlog` 0: no limit."""
         keys = [*slice_.all(), key.crawl(slice_.crawl), key.CRAWLS]
         args = (slice_.tag, slice_.crawl, description, fingerprint, backlog)
-        return _text(await self._run("enqueue", keys, *args))  # type: ignore[return-value]
+        answer: Literal["new", "same", "other"] = _text(await self._run("enqueue", keys, *args))
+        return answer
 
     async def lease(self, slice_: SliceKeys, lease: int, fence: str, seconds: float, worker: str) -> Leased | None:
         """The sole right to advance the slice; None when this job is not, or no longer, the one to have it."""
@@ -103,7 +103,7 @@ class Scripts:
             *(part.status, part.milliseconds, worker, part.fields),
         )
         answer, state, documents, backlog = await self._run("commit", slice_.all(), *args, *part.arguments)
-        return Committed(_text(answer), _text(state), documents, backlog)  # type: ignore[arg-type]
+        return Committed(_text(answer), _text(state), documents, backlog)
 
     async def renew(self, slice_: SliceKeys, fence: str, seconds: float, fault: str = "") -> str:
         """The lease lasts from now again; answers 'running', or what the slice is instead.
@@ -111,22 +111,27 @@ class Scripts:
         `fault` is why the page that is being fetched is tried again.
         """
         words = fault.encode(errors="backslashreplace")
-        return _text(await self._run("renew", slice_.all(), slice_.tag, fence, _ms(seconds), words))
+        answer: str = _text(await self._run("renew", slice_.all(), slice_.tag, fence, _ms(seconds), words))
+        return answer
 
     async def release(
         self, slice_: SliceKeys, fence: str, state: str, seconds: float = 0.0, reason: str = ""
     ) -> Literal["released", "fenced"]:
         """Give the lease back: the slice is queued again, snoozes for `seconds`, or has failed."""
-        args = (slice_.tag, fence, state, _ms(seconds), reason)
-        return _text(await self._run("release", slice_.all(), *args))  # type: ignore[return-value]
+        words = reason.encode(errors="backslashreplace")  # they may quote what a source sent
+        args = (slice_.tag, fence, state, _ms(seconds), words)
+        answer: Literal["released", "fenced"] = _text(await self._run("release", slice_.all(), *args))
+        return answer
 
     async def rescue(self, slice_: SliceKeys) -> str:
         """Look at a slice that is due, and put it back into the queue if nobody advances it."""
-        return _text(await self._run("rescue", slice_.all(), slice_.tag))
+        answer: str = _text(await self._run("rescue", slice_.all(), slice_.tag))
+        return answer
 
     async def steer(self, slice_: SliceKeys, verb: Literal["pause", "resume", "cancel"]) -> str:
         """A person's word; answers the state after."""
-        return _text(await self._run("steer", slice_.all(), slice_.tag, verb))
+        answer: str = _text(await self._run("steer", slice_.all(), slice_.tag, verb))
+        return answer
 
     async def acknowledge(self, slice_: SliceKeys, consumer: str, document: str, note: str = "") -> None:
         """A consumer is done with all documents up to this id, and leaves itself a note."""
@@ -148,19 +153,20 @@ WITHOUT_PRELUDE = frozenset({"token", "block"})
 
 def source(name: str) -> str:
     """The text of a script as it is sent."""
-    here = files(__package__)
+    here = files(__name__)
     prelude = "" if name in WITHOUT_PRELUDE else (here / "prelude.lua").read_text()
     return prelude + (here / f"{name}.lua").read_text()
 
 
 def encode(cursor: Cursor) -> str:
     """A cursor as it stands in Redis: one JSON value has one text, for cursors are compared."""
-    return json.dumps(cursor, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(cursor, sort_keys=True, separators=(",", ":"))  # ASCII, for JSON can hold half a surrogate pair
 
 
 def _ms(seconds: float) -> int:
     return max(0, round(seconds * 1000))
 
 
-def _text(answer: bytes) -> str:
+def _text(answer: bytes) -> Any:
+    """Any, for what the script may answer is in its signature."""
     return answer.decode()
