@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pagefleet.cli.interrupts import Interrupts
 from pagefleet.cli.local import LocalFleet
-from pagefleet.cli.output import Output, Stream, Writing
+from pagefleet.cli.output import Output, Writing
 from pagefleet.cli.progress import Progress, say, size
 from pagefleet.crawl import Crawl
 from pagefleet.errors import CrawlFailed
@@ -56,9 +56,7 @@ class Drain:
         async with AsyncExitStack() as stack:
             stack.enter_context(self._interrupts.gently())
             local = await stack.enter_async_context(LocalFleet(url, self._workers, LOG, say))
-            is_shared_terminal = isinstance(self._output, Stream) and self._output.is_terminal
-            progress = Progress(handle, lambda: len(local.workers), is_quiet=is_shared_terminal)
-            await stack.enter_async_context(progress)
+            await stack.enter_async_context(Progress(handle, lambda: len(local.workers), self._output.manner))
             copying = asyncio.create_task(writing.copy(), name="write documents")
             asked = asyncio.create_task(self._interrupts.asked.wait(), name="wait for Ctrl-C")
             stack.push_async_callback(ended, copying)

@@ -9,6 +9,7 @@ import errno
 import fcntl
 import os
 import select
+import stat
 import sys
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -17,6 +18,7 @@ from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
 from pagefleet.cli.ending import Refused
+from pagefleet.cli.progress import Manner
 from pagefleet.errors import PagefleetError
 from pagefleet.fleet import Handle
 from pagefleet.page import Document
@@ -34,6 +36,11 @@ class Output(Protocol):
     """Where documents go. `consumer` names it in Redis; a note is what its last acknowledgement left it."""
 
     consumer: str
+
+    @property
+    def manner(self) -> Manner:
+        """How progress is shown beside it."""
+        ...
 
     def open(self) -> None:
         """Have it, and nobody else; change nothing yet. Raises `Refused`."""
@@ -56,6 +63,8 @@ class Output(Protocol):
 
 class JsonLinesFile:
     """A file that only this crawl writes, from one process at a time."""
+
+    manner = Manner.LIVE
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -127,8 +136,12 @@ class Stream:
         self._fd = sys.stdout.fileno()
 
     @property
-    def is_terminal(self) -> bool:
-        return os.isatty(self._fd)
+    def manner(self) -> Manner:
+        """Only a pipe's other end may be on the terminal unseen."""
+        if os.isatty(self._fd):
+            return Manner.QUIET
+        kind = os.fstat(self._fd).st_mode
+        return Manner.LINES if stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind) else Manner.LIVE
 
     def open(self) -> None:
         if self._path is not None:

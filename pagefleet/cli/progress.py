@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum
 from types import TracebackType
 from typing import Self
 
@@ -138,12 +139,20 @@ class Watch:
         return "; ".join(readers) or "nobody has begun to"
 
 
-class Progress:
-    """For the length of the block, a crawl is looked at and shown; quiet: only when something is the matter."""
+class Manner(Enum):
+    """How progress is shown beside documents."""
 
-    def __init__(self, handle: Handle, workers: Callable[[], int] | None = None, *, is_quiet: bool = False) -> None:
+    LIVE = "in place, if stderr is a terminal"
+    LINES = "a line now and then: documents may be on the same terminal, and must not be overwritten"
+    QUIET = "a line when something is the matter: documents are on the same terminal"
+
+
+class Progress:
+    """For the length of the block, a crawl is looked at and shown."""
+
+    def __init__(self, handle: Handle, workers: Callable[[], int] | None = None, manner: Manner = Manner.LIVE) -> None:
         self._watch = Watch(handle, workers)
-        self._is_quiet = is_quiet
+        self._is_quiet = manner is Manner.QUIET
         self._console = Console(stderr=True, highlight=False)
         self._live = Live(
             console=self._console,
@@ -151,7 +160,7 @@ class Progress:
             transient=True,
             redirect_stdout=sys.stdout.isatty(),  # elsewhere it holds documents
         )
-        self._is_live = self._console.is_terminal and not self._console.is_dumb_terminal and not is_quiet
+        self._is_live = self._console.is_terminal and not self._console.is_dumb_terminal and manner is Manner.LIVE
         self._said = (time.monotonic(), "")
 
     async def __aenter__(self) -> Self:

@@ -1,6 +1,5 @@
 """`pagefleet documents`: the documents of a crawl that others advance."""
 
-import sys
 from contextlib import aclosing, suppress
 
 from pagefleet.cli.ending import Refused
@@ -18,18 +17,17 @@ async def read(crawl_id: str, redis: str | None, output: Output, *, is_rest: boo
     async with Fleet(redis) as fleet:
         handle = fleet.crawl(crawl_id)
         trimmed = (await handle.status()).trimmed
-        async with Progress(handle, is_quiet=sys.stdout.isatty()):
-            if not isinstance(output, Stream):
-                async with Writing(handle, output) as writing:
-                    await writing.begin()
-                    await writing.copy()
-            elif is_rest or trimmed == NONE:
-                await _pour(handle, output, trimmed)
-            else:
-                raise Refused(
-                    f"reading {crawl_id}: the documents up to {trimmed} have been read, and dropped to make room; give "
-                    f"--rest for those behind them"
-                )
+        if not isinstance(output, Stream):
+            async with Writing(handle, output) as writing, Progress(handle, manner=output.manner):
+                await writing.begin()
+                await writing.copy()
+        elif is_rest or trimmed == NONE:
+            await _pour(handle, output, trimmed)
+        else:
+            raise Refused(
+                f"reading {crawl_id}: the documents up to {trimmed} have been read, and dropped to make room; give "
+                f"--rest for those behind them"
+            )
 
 
 async def _pour(handle: Handle, output: Stream, after: str) -> None:
@@ -37,7 +35,7 @@ async def _pour(handle: Handle, output: Stream, after: str) -> None:
     output.open()
     try:
         await handle.acknowledge(UNNAMED, after)
-        async with aclosing(handle.batches(after)) as batches:
+        async with Progress(handle, manner=output.manner), aclosing(handle.batches(after)) as batches:
             async for batch in batches:
                 await output.write(batch)
                 await handle.acknowledge(UNNAMED, batch[-1].id)
