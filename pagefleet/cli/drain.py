@@ -1,12 +1,12 @@
 """`pagefleet crawl`: Redis, scheduler, workers and the reading consumer, all on this machine."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from pagefleet.cli.interrupts import Interrupts
 from pagefleet.cli.local import LocalFleet
-from pagefleet.cli.output import Output, Writing
+from pagefleet.cli.output import Output, ReaderGone, Writing
 from pagefleet.cli.progress import Progress, say, size
 from pagefleet.crawl import Crawl
 from pagefleet.errors import CrawlFailed
@@ -62,14 +62,13 @@ class Drain:
             stack.push_async_callback(ended, copying)
             stack.push_async_callback(ended, asked)
             await asyncio.wait({copying, asked, local.failing}, return_when=asyncio.FIRST_COMPLETED)
-            if copying.done():
-                await copying
-            elif local.failing.done():
-                await local.failing
-            else:
+            if self._interrupts.asked.is_set():
                 say("draining; Ctrl-C again ends at once")
                 await local.drain()
-                await writing.finish(copying)
+                with suppress(ReaderGone):  # it was in the same pipeline, and Ctrl-C was for both
+                    await writing.finish(copying)
+            else:
+                await (copying if copying.done() else local.failing)
 
 
 async def _go_on(handle: Handle, *, is_begun: bool) -> None:

@@ -32,6 +32,10 @@ class OutputError(PagefleetError):
     """The output could be written, and now it cannot; what is acknowledged stays."""
 
 
+class ReaderGone(OutputError):
+    """Whoever read the documents at the other end of a pipe does so no more."""
+
+
 class Output(Protocol):
     """Where documents go. `consumer` names it in Redis; a note is what its last acknowledgement left it."""
 
@@ -205,7 +209,7 @@ def _remedy(error: OSError, path: Path) -> str:
 
 def _broken(name: str, error: OSError) -> OutputError:
     if isinstance(error, BrokenPipeError):
-        return OutputError(f"writing documents to {name}: whoever read them has gone; the checkpoint is kept")
+        return ReaderGone(f"writing documents to {name}: whoever read them has gone; the checkpoint is kept")
     return OutputError(
         f"writing documents to {name}: {error.strerror}; all is kept: mend that and give the same command again"
     )
