@@ -21,7 +21,7 @@ T = TypeVar("T")
 Child = subprocess.Popen[bytes]
 
 
-async def wait_until(fact: Callable[[], Awaitable[T]], seconds: float = 60.0) -> T:
+async def wait_until(fact: Callable[[], Awaitable[T | None]], seconds: float = 60.0) -> T:
     """Wait for a fact, not for time: the first true answer of `fact`."""
     deadline = time.monotonic() + seconds
     while not (found := await fact()):
