@@ -19,6 +19,11 @@ LEASE = 6.0
 _numbers = itertools.count(1)
 
 
+def new_fence() -> str:
+    """Another each time, in its first half, too: commits are named by that."""
+    return f"{next(_numbers):016x}{0:016x}"
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Page n holds `pages[n - 1]`, and is fetched with `cursor(n)`."""
@@ -124,13 +129,19 @@ class Case:
 
     async def claim(self, number: int | None = None) -> int:
         """arq's part: a worker picks the job up. Answers its lease number."""
-        number = number or int((await self.row())["leases"])
+        number = int((await self.row())["leases"]) if number is None else number
         await self.call("PSETEX", f"arq:in-progress:{self.keys.tag}:{number}", 60_000, 1)
         return number
 
+    async def drop(self, number: int) -> None:
+        """arq's part: the job has ended, and arq forgets it."""
+        job = f"{self.keys.tag}:{number}"
+        await self.call("ZREM", QUEUE, job)
+        await self.call("DEL", f"arq:job:{job}", f"arq:in-progress:{job}", f"arq:retry:{job}")
+
     async def lease(self, fence: str | None = None, seconds: float = LEASE) -> Hand:
         """A worker picks the job up and leases the slice."""
-        number, fence = await self.claim(), fence or f"{next(_numbers):016x}{0:016x}"
+        number, fence = await self.claim(), fence or new_fence()
         leased = await self.scripts.lease(self.keys, number, fence, seconds, "worker")
         assert leased is not None
         return Hand(fence, leased.checkpoint, self.source)
@@ -151,6 +162,16 @@ class Case:
         """All the pages that are left."""
         while (await self.commit(hand)).state == "running":
             pass
+
+    async def dump(self) -> dict[bytes, bytes]:
+        """All that is in Redis."""
+        return {name: await self.call("DUMP", name) for name in await self.call("KEYS", "*")}
+
+    async def restore(self, snapshot: dict[bytes, bytes]) -> None:
+        """Redis goes back to an earlier state, and nobody is told."""
+        await self.call("FLUSHALL")
+        for name, value in snapshot.items():
+            await self.call("RESTORE", name, 60_000 if name.startswith((b"arq:job", b"arq:in")) else 0, value)
 
     async def run_out(self) -> None:
         """The lease, or the snooze, ended a while ago."""

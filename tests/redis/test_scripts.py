@@ -32,11 +32,6 @@ async def due(c: Case) -> float:
     return float(await c.call("ZSCORE", DUE, c.keys.tag)) - await now(c)
 
 
-async def snapshot(c: Case) -> dict[bytes, bytes]:
-    """Everything that is in Redis."""
-    return {name: await c.call("DUMP", name) for name in await c.call("KEYS", "*")}
-
-
 # enqueue
 
 
@@ -57,10 +52,10 @@ async def test_a_crawl_is_enqueued_with_its_first_job(redis_url: str) -> None:
 async def test_the_same_crawl_again_changes_nothing_and_another_is_refused(redis_url: str) -> None:
     async with case(redis_url, 2) as c:
         await c.enqueue()
-        before = await snapshot(c)
+        before = await c.dump()
         assert await c.scripts.enqueue(c.keys, "{}", "fingerprint", 0) == "same"
         assert await c.scripts.enqueue(c.keys, '{"other": 1}', "another", 9) == "other"
-        assert await snapshot(c) == before
+        assert await c.dump() == before
 
 
 async def test_enqueued_twenty_times_at_once_it_is_one_crawl_with_one_job(redis_url: str) -> None:
@@ -103,11 +98,11 @@ async def test_a_lease_is_given_again_to_whom_it_was_given(redis_url: str) -> No
     async with case(redis_url, 2, 3) as c:
         await c.enqueue()
         hand = await c.lease("fence")
-        before = await snapshot(c)
+        before = await c.dump()
         again = await c.scripts.lease(c.keys, 1, "fence", LEASE, "worker")
         assert again is not None
         assert again.checkpoint == hand.checkpoint
-        assert await snapshot(c) == before
+        assert await c.dump() == before
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 3])
@@ -118,9 +113,9 @@ async def test_only_the_latest_number_leases_and_only_once(redis_url: str, numbe
         assert (await c.row())["leases"] == "2"
         leased = await c.scripts.lease(c.keys, number, "fence", LEASE, "worker")
         assert (leased is not None) == (number == 2)
-        before = await snapshot(c)
+        before = await c.dump()
         assert await c.scripts.lease(c.keys, number, "another", LEASE, "another") is None
-        assert await snapshot(c) == before
+        assert await c.dump() == before
 
 
 async def test_a_lease_goes_on_behind_the_last_commit(redis_url: str) -> None:
@@ -201,9 +196,9 @@ async def test_the_same_commit_again_is_answered_committed_and_applied_once(redi
         for _ in range(2):
             part = hand.part()
             first = await c.send(hand, part)
-            before = await snapshot(c)
+            before = await c.dump()
             assert await c.send(hand, part) == first
-            assert await snapshot(c) == before
+            assert await c.dump() == before
             hand.checkpoint = part.after
         assert await c.documents() == c.source.whole()
 
@@ -215,10 +210,10 @@ async def test_the_same_yielding_commit_again_enqueues_once(redis_url: str) -> N
         await c.call("ZADD", QUEUE, 1, "another:0:1")
         part = hand.part("yield")
         assert (await c.send(hand, part)).state == "queued"
-        before = await snapshot(c)
+        before = await c.dump()
         again = await c.send(hand, part)
         assert (again.answer, again.state) == ("committed", "queued")
-        assert await snapshot(c) == before
+        assert await c.dump() == before
         await c.call("ZREM", QUEUE, "another:0:1")
 
 
@@ -245,9 +240,9 @@ async def test_a_commit_with_another_fence_is_fenced(redis_url: str, fence: str)
         await c.enqueue()
         hand = await c.lease("fence")
         zombie = Hand(fence, hand.checkpoint, c.source)
-        before = await snapshot(c)
+        before = await c.dump()
         assert (await c.commit(zombie)).answer == "fenced"
-        assert await snapshot(c) == before
+        assert await c.dump() == before
 
 
 async def test_a_zombie_is_fenced_by_its_successor(redis_url: str) -> None:
@@ -278,9 +273,9 @@ async def test_a_commit_from_elsewhere_is_a_conflict(redis_url: str, change: dic
         await c.enqueue()
         hand = await c.lease()
         part = hand.part()
-        before = await snapshot(c)
+        before = await c.dump()
         assert (await c.send(hand, replace(part, before=replace(part.before, **change)))).answer == "conflict"  # type: ignore[arg-type]
-        assert await snapshot(c) == before
+        assert await c.dump() == before
 
 
 @pytest.mark.parametrize(("verb", "state"), [("pause", "paused"), ("cancel", "cancelled")])
@@ -289,10 +284,10 @@ async def test_a_commit_hears_that_it_is_paused_or_cancelled(redis_url: str, ver
         await c.enqueue()
         hand = await c.lease()
         assert await c.scripts.steer(c.keys, verb) == state
-        before = await snapshot(c)
+        before = await c.dump()
         committed = await c.commit(hand)
         assert (committed.answer, committed.state) == (state, state)
-        assert await snapshot(c) == before
+        assert await c.dump() == before
 
 
 async def test_a_crawl_that_is_not_there_is_gone_and_nothing_is_written(redis_url: str) -> None:
@@ -333,10 +328,10 @@ async def test_a_full_stream_takes_no_more(redis_url: str) -> None:
         await c.commit(hand)
         assert (await c.commit(hand)).backlog == 6  # there was room for one
         assert (await c.commit(hand)).answer == "committed"  # an empty page needs none
-        before = await snapshot(c)
+        before = await c.dump()
         full = await c.commit(hand)
         assert (full.answer, full.state, full.backlog) == ("full", "running", 6)
-        assert await snapshot(c) == before
+        assert await c.dump() == before
 
 
 async def test_without_a_limit_it_is_never_full(redis_url: str) -> None:
@@ -590,9 +585,9 @@ async def test_a_renewal_hears_that_it_is_paused_or_cancelled(redis_url: str, ve
         await c.enqueue()
         hand = await c.lease()
         await c.scripts.steer(c.keys, verb)
-        before = await snapshot(c)
+        before = await c.dump()
         assert await c.scripts.renew(c.keys, hand.fence, LEASE) == state
-        assert await snapshot(c) == before
+        assert await c.dump() == before
 
 
 async def test_a_commit_renews_too(redis_url: str) -> None:
@@ -614,9 +609,9 @@ async def test_a_released_slice_is_queued_with_a_new_job(redis_url: str) -> None
         await c.commit(hand)
         assert await c.scripts.release(c.keys, hand.fence, "queued") == "released"
         assert (await c.state(), await c.jobs()) == ("queued", ["crawl:0:2"])
-        before = await snapshot(c)
+        before = await c.dump()
         assert await c.scripts.release(c.keys, hand.fence, "queued") == "fenced"  # the reply was lost
-        assert await snapshot(c) == before
+        assert await c.dump() == before
         assert (await c.lease()).checkpoint.page == 2
 
 
