@@ -41,7 +41,8 @@ class Processes:
 
     def _start(self) -> None:
         if not self._is_draining:
-            self._children.add(os.posix_spawn(sys.executable, self._command, os.environ))
+            # In process groups of their own: a terminal's Ctrl-C would reach them too, and then once more from here.
+            self._children.add(os.posix_spawn(sys.executable, self._command, os.environ, setpgroup=0))
         if self._is_draining:  # the signal came while this one started
             self._drain()
 

@@ -19,6 +19,7 @@ from pagefleet.fleet import Fleet
 from pagefleet.http import open_client
 from pagefleet.keys import QUEUE
 from pagefleet.settings import Settings
+from pagefleet.tasks import ended
 from pagefleet_worker.advance import Station, advance
 
 log = logging.getLogger("pagefleet.worker")
@@ -58,7 +59,7 @@ class FleetWorker(Worker):
         for task in self.tasks.values():
             task.cancel()
         if self.main_task:
-            self.main_task.cancel()
+            await ended(self.main_task)
 
 
 async def work(url: str, settings: Settings, concurrency: int) -> None:
