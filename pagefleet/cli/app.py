@@ -259,5 +259,6 @@ def _check_environment() -> None:
 
 def _print(*parts: Any) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
-    for part in parts:
-        console.print(part)
+    with console.capture() as printed:
+        console.print(*parts, sep="\n")
+    print("\n".join(line.rstrip() for line in printed.get().splitlines()))
