@@ -30,7 +30,10 @@ def redis_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         pytest.skip(f"no redis-server here: {request.param}")
     block = embedded(tmp_path_factory.mktemp("redis"), server=Path(program))
     with asyncio.Runner() as runner:
-        yield runner.run(block.__aenter__())
+        url = runner.run(block.__aenter__())
+        with Redis.from_url(url) as redis:
+            redis.config_set("appendonly", "no")  # nothing here restarts it
+        yield url
         runner.run(block.__aexit__(None, None, None))
 
 
