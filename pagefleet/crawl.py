@@ -55,6 +55,12 @@ def _url(url: str) -> str:
     return url
 
 
+def _header(name: str) -> str:
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+        raise ValueError("write a header's name with letters, digits and dashes")
+    return name
+
+
 def parse_rate(rate: str) -> float:
     """Seconds between two requests: `10/s`, `30/min`, `1000/h`, `5000/d`."""
     count, _, unit = rate.partition("/")
@@ -113,7 +119,7 @@ class Crawl(_Description):
     url: Annotated[str, AfterValidator(_url)]
     method: Literal["GET", "POST"] = "GET"
     params: Mapping[str, Scalar | list[Scalar]] = Field(default_factory=dict)
-    headers: Mapping[str, str] = Field(default_factory=dict)
+    headers: Mapping[Annotated[str, AfterValidator(_header)], str] = Field(default_factory=dict)
     body: dict[str, Any] | list[Any] | str | None = None
     documents: Path = "$"
     key: MemberPath | None = None
@@ -261,7 +267,7 @@ def _place(location: tuple[int | str, ...], said: Any) -> list[str]:
             said = said[part]
         except (KeyError, IndexError, TypeError):
             continue
-        place.append(str(part))
+        place.append(str(part) if str(part).isprintable() else repr(part))
     return place
 
 

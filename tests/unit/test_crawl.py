@@ -126,6 +126,8 @@ OFFSET: Mapping[str, Any] = {"kind": "offset"}
         ({"params": {"page": {"a": 1}}}, ["params.page is {'a': 1}: it must be a valid string or a valid integer"]),
         ({"params": []}, ["params is []: it must be a valid dictionary"]),
         ({"headers": {"offset": 3}}, ["headers.offset is 3: it must be a valid string"]),
+        ({"headers": {"a b": "c"}}, ["headers.a b is 'a b': write a header's name with letters, digits and dashes"]),
+        ({"headers": {"a\r\nb": "c"}}, ["headers.'a\\r\\nb' is 'a\\r\\nb': write a header's name"]),
         ({"body": 3}, ["body is 3: it must be a valid dictionary or a valid list or a valid string"]),
         ({"documents": "a[0]"}, ["documents is 'a[0]': 'a[0]' is not a path: write member names with dots"]),
         ({"key": "$"}, ["key is '$': '$' is the whole body: name a member of it"]),
@@ -224,20 +226,23 @@ def test_files_that_are_none(tmp_path: Path, name: str, text: str | None, expect
     assert expected in str(error.value)
 
 
+TEXT = st.text(st.characters(), max_size=5) | st.text("\ud83d\n", max_size=2)
 json_values: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
     lambda below: (
-        st.lists(below, max_size=3) | st.dictionaries(st.sampled_from(sorted(Crawl.model_fields)), below, max_size=3)
+        st.lists(below, max_size=3)
+        | st.dictionaries(st.sampled_from(sorted(Crawl.model_fields)) | TEXT, below, max_size=3)
     ),
 )
 
 
-@given(st.dictionaries(st.sampled_from([*Crawl.model_fields, "x"]), json_values) | json_values)
+@given(st.dictionaries(st.sampled_from([*Crawl.model_fields, "x"]) | TEXT, json_values) | json_values)
 def test_anything_is_a_crawl_or_told_why_not(said: Any) -> None:
     try:
         parse({**LEAST, **said} if isinstance(said, dict) else said)
     except CrawlError as error:
         assert str(error).startswith("reading the crawl:\n  ")  # noqa: PT017  # either outcome is right
+        assert str(error).replace("\n", "").isprintable()  # noqa: PT017
 
 
 # Rates
