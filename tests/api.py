@@ -229,13 +229,13 @@ async def _endless(request: web.Request, *, is_compressed: bool) -> web.StreamRe
 
 
 @contextmanager
-def api(*, latency: float = 0.0) -> Generator[Api]:
+def api(*, latency: float = 0.0, port: int = 0) -> Generator[Api]:
     """A server in a thread of its own, which waits `latency` seconds before each answer."""
     served, loop = Api(latency), asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="api", daemon=True)
     thread.start()
     try:
-        asyncio.run_coroutine_threadsafe(served.start(0), loop).result(10)
+        asyncio.run_coroutine_threadsafe(served.start(port), loop).result(10)
         yield served
     finally:
         asyncio.run_coroutine_threadsafe(served.stop(), loop).result(10)
