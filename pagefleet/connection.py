@@ -123,7 +123,7 @@ async def check(redis: Redis, url: str) -> None:
 
 
 def _advice(error: Exception) -> str:
-    match error:
+    match error.__cause__ or error:  # redis-py makes a ConnectionError of what it meets while it connects
         case AuthenticationError() | NoPermissionError():
             return "check user and password in the URL"
         case InvalidResponse():
