@@ -183,7 +183,16 @@ def run() -> NoReturn:
         if explain is None:
             raise
         _explain(explain(), getattr(error, "ctx", None))
+    _flush()
     raise SystemExit(status)
+
+
+def _flush() -> None:
+    """Python would complain of a reader that has gone, at its very end."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _explain(words: str, context: Any) -> NoReturn:

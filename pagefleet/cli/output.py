@@ -82,7 +82,7 @@ class JsonLinesFile:
             raise Refused(f"opening {self._path} for the documents: {_remedy(error, self._path)}") from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             self._file.close()
             raise Refused(
                 f"opening {self._path} for the documents: another process is writing it; let it end, or give another -o"
@@ -106,7 +106,10 @@ class JsonLinesFile:
         written = int(note or 0)
         if self._length() < written:
             return False
-        self._file.truncate(written)
+        try:
+            self._file.truncate(written)
+        except OSError as error:
+            raise Refused(f"cutting {self._path} to what it held: {_remedy(error, self._path)}") from error
         self._file.seek(written)
         return True
 

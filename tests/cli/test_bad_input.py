@@ -1,0 +1,308 @@
+"""Whatever is wrong is said in one clear line on stderr: what was being done, what was found, and what to do.
+
+What a crawl has delivered until then is kept: when the cause is mended, the same command goes on.
+"""
+
+import re
+import shlex
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from tests.api import Api, api, description
+from tests.cli.shell import Command, Shell, expected
+from tests.machine import Machine
+
+URL = 'url = "http://127.0.0.1:1/"\n'
+OFFSET = 'paginate = { kind = "offset" }\n'
+FILES: dict[str, bytes] = {
+    "good.toml": f"{URL}{OFFSET}".encode(),
+    "typo.toml": f'{URL}{OFFSET}documnets = "data"'.encode(),
+    "secret.toml": f'{URL}{OFFSET}headers = {{ Authorization = "Bearer hunter2" }}'.encode(),
+    "odd.toml": f'{URL}{OFFSET}name = "a b/c"'.encode(),
+    "syntax.toml": b"url = ",
+    "syntax.json": b'{"url": ',
+    "empty.toml": b"",
+    "empty.json": b"",
+    "binary.toml": b"\x00\xff\xfe",
+}
+ADVICE = "write redis://host:6379/0, rediss://..., unix:///path or sentinel://host:26379/service"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A command that ends before any worker starts. In the error, … stands for anything."""
+
+    line: str
+    error: str
+    status: int = 2
+
+
+NOTHING = "looking up the crawl nothing: there is none in this Redis; `pagefleet ls` lists them"
+REFUSALS = [
+    # The crawl file
+    Refusal("crawl typo.toml", "…file typo.toml: documnets is 'data': there is no such field; did you mean documents?"),
+    Refusal("crawl secret.toml", "…file secret.toml: …the secret Authorization in headers would be stored…; put it …"),
+    Refusal("crawl odd.toml", "…file odd.toml: name is 'a b/c': use 1 to 100 letters, digits, dots, dashes or …"),
+    Refusal("crawl good.toml --name 'a b/c'", "reading the name 'a b/c': name is 'a b/c': use 1 to 100 letters, …"),
+    Refusal("crawl syntax.toml", "reading the crawl file syntax.toml as TOML: Invalid value (…); correct it"),
+    Refusal("crawl syntax.json", "reading the crawl file syntax.json as JSON: Expecting value: line 1 …; correct it"),
+    Refusal("crawl empty.json", "reading the crawl file empty.json as JSON: Expecting value: line 1 …; correct it"),
+    Refusal("crawl binary.toml", "…binary.toml: it is not text (byte 1 is 0xff); give the path of a TOML or JSON file"),
+    Refusal("crawl none.toml", "…none.toml: No such file or directory; give the path of a TOML or JSON file"),
+    Refusal("enqueue .", "reading the crawl file .: Is a directory; give the path of a TOML or JSON file"),
+    # The command line
+    Refusal("crawl good.toml --workers 0", "…'--workers': Input should be greater than or equal to 1; `… --help` …"),
+    Refusal("crawl", "reading the command line: Missing argument 'FILE'; `pagefleet crawl --help` says what there is"),
+    Refusal("crawl good.toml --wrokers 1", "…No such option: --wrokers…--workers…; `pagefleet crawl --help` says …"),
+    Refusal("craw good.toml", "reading the command line: No such command 'craw'…; `pagefleet --help` says …"),
+    # The output
+    Refusal("crawl good.toml -o .", "opening … for the documents: it is a directory; give the path of a file"),
+    Refusal("crawl good.toml -o no/o.jsonl", "opening …: there is no directory …/no; make it or give another -o"),
+    Refusal("crawl good.toml -o good.toml/o.jsonl", "opening …: …/good.toml is not a directory; give another -o"),
+    Refusal("crawl good.toml -o good.toml", "writing …/good.toml: it holds 59 bytes that are not from this crawl; …"),
+    # The Redis
+    Refusal("ls --redis localhost", f"reading the Redis URL localhost: {ADVICE}"),
+    Refusal("ls --redis ''", f"reading the Redis URL : {ADVICE}"),
+    Refusal("ls --redis redis://localhost:99999", "reading the Redis URL redis://localhost:99999: Port …"),
+    Refusal("ls --redis redis://localhost/mine", "…: a database is a number, and here it is 'mine'"),
+    Refusal("ls --redis 'redis://localhost?colour=red'", "reading the Redis URL …: there is no option 'colour'"),
+    Refusal("ls --redis sentinel://localhost", "…: name the service: sentinel://host:26379,host:26379/mymaster"),
+    Refusal(
+        "crawl good.toml --redis redis://nobody:hunter2@127.0.0.1:1",
+        "connecting to Redis at redis://127.0.0.1:1: …; start it, or give another --redis",
+        status=1,
+    ),
+    Refusal("worker", "starting a worker: there is no Redis to share; give --redis URL or set REDIS_URL"),
+    Refusal(
+        "worker --redis unix:///no/where",
+        "connecting to Redis at unix:/no/where: …; start it, or give another --redis",
+        status=1,
+    ),
+    # A crawl that is not there
+    Refusal("show nothing", NOTHING),
+    Refusal("pause nothing", NOTHING),
+    Refusal("documents nothing -o o.jsonl", NOTHING),
+]
+AT_ONCE = 4
+
+
+@pytest.fixture(scope="module", name="refused")
+def _refused(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[dict[str, Command]]:
+    """All those commands, given a few at a time in one directory."""
+    shell = Shell(tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("kept"), environment)
+    (shell.place / ".pagefleet").mkdir()
+    for name, content in FILES.items():
+        (shell.place / name).write_bytes(content)
+    refused: dict[str, Command] = {}
+    for start in range(0, len(REFUSALS), AT_ONCE):
+        some = {refusal.line: shell.start(*shlex.split(refusal.line)) for refusal in REFUSALS[start : start + AT_ONCE]}
+        for command in some.values():
+            command.ends()
+        refused |= some
+    yield refused
+    assert shell.roles() == []
+    shell.end_all()
+
+
+def matches(error: str, pattern: str) -> bool:
+    """Whether an error line is this one; … stands for anything."""
+    return re.fullmatch(f"pagefleet(?: worker)?: {'.*'.join(map(re.escape, pattern.split('…')))}", error) is not None
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.line)
+def test_a_command_that_cannot_be_carried_out(refused: dict[str, Command], refusal: Refusal) -> None:
+    command = refused[refusal.line]
+    assert command.process.returncode == refusal.status
+    (line,) = command.stderr.splitlines()
+    assert matches(line, refusal.error), line
+    assert "hunter2" not in line
+    assert command.stdout == b""
+
+
+def test_several_mistakes_in_a_crawl_file_have_a_line_each(shell: Shell) -> None:
+    (shell.place / "empty.toml").touch()
+    crawl = shell.run("crawl", "empty.toml")
+    assert crawl.ends() == 2
+    header, *faults = crawl.stderr.splitlines()
+    assert header == "pagefleet: reading the crawl file empty.toml:"
+    assert faults[0] == '  url is missing: add url = "https://..."'
+    assert faults[1].startswith("  paginate is missing: add [paginate] with kind = ")
+
+
+def test_a_directory_without_crawls(shell: Shell) -> None:
+    listed = shell.run("ls")
+    assert listed.ends() == 2
+    assert matches(listed.error, "looking for crawls: there is no .pagefleet/ in …, and no --redis was given; go to …")
+    assert not (shell.place / ".pagefleet").exists()
+
+
+def test_an_environment_that_makes_no_sense(shell: Shell) -> None:
+    shell.environment["PAGEFLEET_LEASE"] = "long"
+    crawl = shell.run("demo")
+    assert crawl.ends() == 2
+    assert matches(crawl.error, "reading PAGEFLEET_... from the environment: …lease: …; correct or unset it")
+
+
+def test_a_name_that_another_crawl_has(server: Api, shell: Shell) -> None:
+    said = {**description(server.url, "things"), "name": "things"}
+    assert shell.run("enqueue", shell.write("things", said)).ends() == 0
+    other = shell.run("crawl", shell.write("things", {**said, "documents": "dta"}), "-o", "o.jsonl")
+    assert other.ends() == 2
+    assert matches(
+        other.error,
+        "enqueueing things: another crawl has this name, with another documents; give this one another name",
+    )
+
+
+# What a source does: the crawl fails, and goes on when that is mended
+
+
+def once(server: Api, shell: Shell, fault: str, **params: Any) -> Path:
+    """A crawl of one page that can be had at the second time only."""
+    said = description(server.url, "things", "next_url", count=10, size=10, fault=fault, times=1, **params)
+    return shell.write("things", {**said, "name": "things"})
+
+
+def failed(shell: Shell, file: Path, error: str) -> None:
+    """Crawl, and fail so; what is in the output stays."""
+    crawl = shell.run("crawl", file, "-o", "o.jsonl", "--workers", "1")
+    assert crawl.ends() == 1
+    lines = [line for line in crawl.lines if "goes on behind document" not in line]
+    assert len(lines) == 1
+    assert matches(lines[0], f"{error}; all is kept, and the same command goes on"), lines
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("404", "fetching http://…/c/things?…: the server answered 404 'made to fail'; check the crawl's url"),
+        ("html", "reading http://…/c/things?… (text/html…): the page is not JSON (…): it starts with '<html>…'"),
+    ],
+)
+def test_a_page_that_cannot_be_had(server: Api, shell: Shell, fault: str, error: str) -> None:
+    file = once(server, shell, fault)
+    failed(shell, file, f"crawl things failed behind 0 documents: {error}")
+    again = shell.run("crawl", file, "-o", "o.jsonl", "--workers", "1")
+    assert again.ends() == 0
+    assert again.lines[0] == "pagefleet: things is failed, and goes on behind document 0"
+    assert (shell.place / "o.jsonl").read_bytes() == expected("things", 10)
+
+
+def test_documents_that_are_not_where_the_crawl_says(server: Api, shell: Shell) -> None:
+    said = {**description(server.url, "things", count=10), "documents": "dta"}
+    crawl = shell.run("crawl", shell.write("things", said), "-o", "o.jsonl")
+    assert crawl.ends() == 1
+    assert matches(
+        crawl.error,
+        "crawl … failed behind 0 documents: reading http://…/c/things?… (application/json): no 'dta' in the page: an "
+        "object with the members 'meta', 'data'; correct the crawl's documents='dta'; all is kept, and …",
+    )
+    assert shell.run("crawl", shell.write("things", {**said, "documents": "data"}), "-o", "o.jsonl").ends() == 0
+    assert (shell.place / "o.jsonl").read_bytes() == expected("things", 10)
+
+
+def test_a_host_that_does_not_answer(shell: Shell) -> None:
+    """What is being tried again is shown before it is given up; and when there is a server at last, it goes on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    said = {**description(f"http://127.0.0.1:{port}", "things", count=30, size=10), "limits": {"attempts": 4}}
+    file = shell.write("things", said)
+    crawl = shell.run("crawl", file, "-o", "o.jsonl", "--workers", "1")
+    assert crawl.ends() == 1
+    refused = f"Cannot connect to host 127.0.0.1:{port} [Connect call failed ('127.0.0.1', {port})]"
+    assert f" · tries again: http://127.0.0.1:{port}: {refused}" in crawl.stderr
+    assert len(crawl.lines) == 1
+    assert matches(
+        crawl.error,
+        f"crawl … failed behind 0 documents: fetching http://127.0.0.1:{port}/c/things?…: {refused}, at each of 4 "
+        "attempts; try again later; all is kept, and the same command goes on",
+    )
+    with api(port=port):
+        assert shell.run("crawl", file, "-o", "o.jsonl", "--workers", "1").ends() == 0
+    assert (shell.place / "o.jsonl").read_bytes() == expected("things", 30)
+
+
+def test_a_worker_that_cannot_start(server: Api, shell: Shell) -> None:
+    """Its reason is told, and it is not started for ever."""
+    (shell.place / "arq.py").write_text('raise RuntimeError("this is not arq")')
+    file = shell.write("things", description(server.url, "things", count=10))
+    crawl = shell.run("crawl", file, "-o", "o.jsonl", "--workers", "1")
+    assert crawl.ends() == 1
+    died = "worker … ended with status 1: RuntimeError: this is not arq; "
+    assert [matches(line, f"{died}another is started") for line in crawl.lines] == [True, True, False]
+    assert matches(crawl.error, f"{died}so did 2 before it; mend that, and see .pagefleet/workers.log")
+    (shell.place / "arq.py").unlink()
+    assert shell.run("crawl", file, "-o", "o.jsonl").ends() == 0
+    assert (shell.place / "o.jsonl").read_bytes() == expected("things", 10)
+
+
+# A Redis that cannot be used
+
+
+async def test_a_redis_that_would_lose_documents(server: Api, shell: Shell, redis: Machine) -> None:
+    await redis.answers()
+    shell.environment["REDIS_URL"] = redis.url
+    file = shell.write("things", description(server.url, "things", count=10))
+    async with Redis.from_url(redis.url) as client:
+        await client.config_set("maxmemory-policy", "allkeys-lru")
+        crawl = shell.run("crawl", file, "-o", "o.jsonl")
+        assert crawl.ends() == 1
+        assert matches(
+            crawl.error,
+            "checking Redis at unix:…: its maxmemory-policy is allkeys-lru, which drops documents and checkpoints in "
+            "silence; set it to noeviction (redis-cli config set maxmemory-policy noeviction)",
+        )
+        await client.config_set("maxmemory-policy", "noeviction")
+        assert shell.run("crawl", file, "-o", "o.jsonl").ends() == 0
+        assert (shell.place / "o.jsonl").read_bytes() == expected("things", 10)
+
+
+async def test_a_redis_with_another_password(shell: Shell, redis: Machine) -> None:
+    await redis.answers()
+    async with Redis.from_url(redis.url) as client:
+        await client.config_set("requirepass", "right")
+    for there in ("unix://", "unix://:wrong@"):
+        listed = shell.run("ls", "--redis", redis.url.replace("unix://", there))
+        assert listed.ends() == 1
+        assert matches(listed.error, "connecting to Redis at unix:…: …; check user and password in the URL")
+        assert "wrong@" not in listed.stderr
+
+
+def test_a_server_that_is_no_redis(server: Api, shell: Shell) -> None:
+    shell.environment["REDIS_URL"] = server.url.replace("http://", "redis://")
+    listed = shell.run("ls")
+    assert listed.ends() == 1
+    assert matches(listed.error, "connecting to Redis at redis://127.0.0.1:…: …; that is no Redis: check host and port")
+
+
+# An output that cannot be written to its end
+
+MEND = "all is kept: mend that and give the same command again"
+
+
+async def test_a_file_that_grows_too_large(server: Api, shell: Shell, redis: Machine) -> None:
+    await redis.answers()
+    shell.environment["REDIS_URL"] = redis.url
+    shell.write("things", description(server.url, "things", count=1000, size=100))
+    crawl = shell.start_line("ulimit -f 100; pagefleet crawl things.json -o o.jsonl")
+    assert crawl.ends() == 1
+    out = shell.place / "o.jsonl"
+    assert crawl.lines == [f"pagefleet: writing documents to {out}: File too large; {MEND}"]
+    assert 0 < out.stat().st_size <= 100 * 1024
+    assert shell.run("crawl", "things.json", "-o", "o.jsonl").ends() == 0
+    assert out.read_bytes() == expected("things", 1000)
+
+
+def test_a_device_that_is_full(server: Api, shell: Shell) -> None:
+    file = shell.write("things", description(server.url, "things", count=10))
+    crawl = shell.run("crawl", file, "-o", "/dev/full")
+    assert crawl.ends() == 1
+    assert crawl.lines == [f"pagefleet: writing documents to /dev/full: No space left on device; {MEND}"]
+    assert shell.run("crawl", file, "-o", "o.jsonl").ends() == 0
+    assert (shell.place / "o.jsonl").read_bytes() == expected("things", 10)

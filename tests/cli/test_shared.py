@@ -1,0 +1,153 @@
+"""The commands of a fleet, which share a Redis that is given by --redis or REDIS_URL."""
+
+import os
+import re
+import signal
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from pagefleet.fleet import Fleet, Status
+from pagefleet.states import State
+from tests.api import Api, description
+from tests.cli.shell import COMMAND, SCHEDULER, WORKER, Command, Shell, expected
+from tests.machine import Machine, wait_until
+
+
+@pytest.fixture(name="fleet")
+async def _fleet(redis: Machine, shell: Shell) -> AsyncGenerator[Fleet]:
+    """The fleet that all commands work on."""
+    await redis.answers()
+    shell.environment["REDIS_URL"] = redis.url
+    async with Fleet(redis.url) as fleet:
+        yield fleet
+
+
+def said(server: Api, name: str, count: int = 1000, size: int = 10, **params: Any) -> dict[str, Any]:
+    """A crawl of a collection that is called as the crawl."""
+    return {**description(server.url, name, count=count, size=size, **params), "name": name}
+
+
+async def until(fleet: Fleet, crawl_id: str, state: State, documents: int = 0) -> Status:
+    """The crawl, once it is in this state and has so many documents."""
+
+    async def fact() -> Status | None:
+        status = await fleet.crawl(crawl_id).status()
+        return status if status.state is state and status.documents >= documents else None
+
+    return await wait_until(fact)
+
+
+def words(command: Command) -> str:
+    """What a command that finished printed, in one line."""
+    assert command.ends() == 0, command.stderr
+    return command.stdout.decode().strip()
+
+
+async def test_a_crawl_is_steered_from_the_command_line(server: Api, shell: Shell, fleet: Fleet) -> None:
+    file = shell.write("things", said(server, "things", delay=0.01))
+    assert [words(shell.run("enqueue", file)) for _ in range(2)] == ["things", "things"]
+    assert re.search(r"^things +queued +0 +\? +0 +0 ", words(shell.run("ls")), re.MULTILINE)
+    assert words(shell.run("pause", "things")) == "paused"
+    worker, scheduler = shell.start("worker"), shell.start("scheduler", "--redis", fleet.url)
+    await shell.is_left_to(WORKER, SCHEDULER)
+    reader = shell.start("documents", "things", "-o", "out.jsonl")
+    await reader.says("waits for `pagefleet resume things`")
+    assert words(shell.run("resume", "things")) == "queued"
+    await shell.holds("out.jsonl", 100)
+    whole = shell.start("documents", "things")
+    assert words(reader) == ""
+    assert (shell.place / "out.jsonl").read_bytes() == expected("things", 1000)
+    assert whole.ends() == 0
+    assert whole.stdout == expected("things", 1000)
+    assert words(shell.run("documents", "things", "-o", "out.jsonl")) == ""  # which has them all
+    assert (shell.place / "out.jsonl").read_bytes() == expected("things", 1000)
+    shown = words(shell.run("show", "things"))
+    assert re.search(r"^state +finished$", shown, re.MULTILINE)
+    assert re.search(r"^documents +1,000 of 1,000$", shown, re.MULTILINE)
+    assert re.search(rf"^reader +file:{shell.place}/out.jsonl, done with 100-9$", shown, re.MULTILINE)
+    assert words(shell.run("cancel", "things")) == "finished"
+    for command in (worker, scheduler):
+        command.interrupt(signal.SIGTERM)
+        assert command.ends() == 0
+
+
+@pytest.mark.usefixtures("fleet")
+async def test_a_cancelled_crawl_is_cancelled_for_good(server: Api, shell: Shell) -> None:
+    file = shell.write("things", said(server, "things"))
+    shell.run("enqueue", file)
+    assert words(shell.run("cancel", "things")) == "cancelled"
+    assert words(shell.run("resume", "things")) == "cancelled"
+    crawl = shell.run("crawl", file, "-o", "out.jsonl")
+    assert crawl.ends() == 1
+    assert crawl.lines[0] == "pagefleet: things was cancelled, for good; to crawl again, give it another --name and -o"
+    assert crawl.error.startswith("pagefleet: crawl things cancelled behind 0 documents: somebody cancelled it")
+
+
+async def test_several_worker_processes(server: Api, shell: Shell, fleet: Fleet) -> None:
+    """One that is killed is replaced, and a SIGTERM drains all."""
+    words(shell.run("enqueue", shell.write("things", said(server, "things", delay=0.05))))
+    parent = shell.start("worker", "--processes", "2")
+    held = await until(fleet, "things", State.RUNNING, 50)
+    await shell.is_left_to(WORKER, WORKER, WORKER)
+    before = shell.workers()
+    (idle,) = before - {parent.process.pid, int(held.worker.rpartition(":")[2])}
+    os.kill(idle, signal.SIGKILL)
+    await parent.says(f"pagefleet worker: process {idle} ended with -9; starting another")
+
+    async def replaced() -> bool:
+        return len(shell.workers()) == 3 and idle not in shell.workers()
+
+    await wait_until(replaced)
+    parent.process.terminate()
+    assert parent.ends() == 0
+    assert shell.roles() == []
+    left = await fleet.crawl("things").status()
+    assert (left.state, left.worker) == (State.QUEUED, "")
+
+
+async def test_a_crawl_that_nobody_reads(server: Api, shell: Shell, fleet: Fleet) -> None:
+    """It snoozes at its limit and goes on as it is read; what is dropped then is told to whoever comes too late."""
+    bounded = {**said(server, "things", 3000, size=100), "limits": {"backlog": 500}}
+    words(shell.run("enqueue", shell.write("things", bounded)))
+    servants = [shell.start("worker"), shell.start("scheduler")]
+    full = await until(fleet, "things", State.SNOOZED)
+    assert full.reason == "backlog"
+    assert 500 <= full.backlog <= 600
+    glance = shell.start_line("pagefleet documents things | head -1")
+    assert glance.ends() == 0
+    assert glance.stdout == expected("things", 1)
+    assert "Traceback" not in glance.stderr
+    assert await fleet.crawl("things").consumers() == {}  # for nobody waits for it to come back
+    whole = shell.run("documents", "things")
+    assert whole.ends() == 0
+    assert whole.stdout == expected("things", 3000)
+    assert "things snoozed: " in whole.stderr
+    status = await until(fleet, "things", State.FINISHED)
+    late = shell.run("documents", "things")
+    assert late.ends() == 2
+    assert late.error == (
+        f"pagefleet: reading things: the documents up to {status.trimmed} have been read, and dropped to make room; "
+        f"give --rest for those behind them"
+    )
+    rest = shell.run("documents", "things", "--rest")
+    assert rest.ends() == 0
+    assert rest.stdout == expected("things", 3000)[-len(rest.stdout) :]
+    assert rest.stdout.count(b"\n") == status.backlog
+    for servant in servants:
+        servant.interrupt(signal.SIGTERM)
+        assert servant.ends() == 0
+
+
+async def test_a_password_is_not_in_anybodys_arguments(server: Api, shell: Shell, redis: Machine, fleet: Fleet) -> None:
+    await fleet.redis.config_set("requirepass", "hunter2")
+    shell.environment["REDIS_URL"] = redis.url.replace("unix://", "unix://:hunter2@")
+    crawl = shell.start("crawl", shell.write("things", said(server, "things", delay=0.02)), "-o", "out.jsonl")
+    worker = shell.start("worker", "--processes", "2")
+    await shell.holds("out.jsonl", 1)
+    await shell.is_left_to(COMMAND, SCHEDULER, *[WORKER] * 5)
+    assert "hunter2" not in " ".join(shell.left().values())
+    assert crawl.ends() == 0
+    worker.interrupt(signal.SIGTERM)
+    assert worker.ends() == 0
