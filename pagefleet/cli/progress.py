@@ -80,11 +80,11 @@ class Look:
 
     def _counts(self) -> list[str]:
         status = self.status
-        counts = [f"{status.pages:,} pages", size(status.bytes), f"{self.rate:,.0f} documents/s"]
+        counts = [_count(status.pages, "page"), size(status.bytes), f"{self.rate:,.0f} documents/s"]
         if self.rate > 0 and status.total is not None and status.total > status.documents:
             counts.append(f"ETA {duration((status.total - status.documents) / self.rate)}")
         if self.workers is not None:
-            counts.append("1 worker" if self.workers == 1 else f"{self.workers} workers")
+            counts.append(_count(self.workers, "worker"))
         counts.append(f"lease: {status.worker or 'nobody'}")
         return counts
 
@@ -195,6 +195,10 @@ class Progress:
             then = time.monotonic()
             say(look.line())
         self._said = then, look.topic
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def size(count: float) -> str:
