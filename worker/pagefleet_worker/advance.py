@@ -63,7 +63,7 @@ class ToldBudget:
         await self.budget.token()
 
     async def pause(self, cause: RetryLater) -> None:
-        self.held.fault = f"{self.origin}: {cause}"
+        self.held.fault = str(cause) if cause.is_source else f"{self.origin}: {cause}"  # a source's word names its URL
         log.warning("%s: %s; again in %.1f s", self.held.keys.tag, self.held.fault, cause.seconds)
         await self.budget.pause(cause)
 
