@@ -16,6 +16,8 @@ from pagefleet.tasks import ended
 
 DIRECTORY = Path(".pagefleet")
 LOG = DIRECTORY / "workers.log"
+INTERNAL = "internal error"
+"""What a worker calls a fault of Pagefleet's own."""
 
 
 class Drain:
@@ -32,7 +34,12 @@ class Drain:
         try:
             return await self._run(redis)
         except CrawlFailed as error:
-            raise CrawlFailed(f"{error}; all is kept, and the same command goes on") from error
+            where = (
+                f"; its worker's log, which is {LOG} if it was one of ours, says where"
+                if INTERNAL in str(error)
+                else ""
+            )
+            raise CrawlFailed(f"{error}{where}; all is kept, and the same command goes on") from error
 
     async def _run(self, redis: str | None) -> int:
         async with Fleet(redis) as fleet:

@@ -179,13 +179,31 @@ class Progress:
 
     async def _follow(self) -> None:
         while True:
-            with suppress(PagefleetError, OSError):  # whoever needs Redis says so; this only looks
-                look = await self._watch.look()
-                if self._is_live:
-                    self._live.update(look.display(), refresh=True)
-                else:
-                    self._tell(look)
+            try:
+                async with asyncio.timeout(SELDOM):
+                    look = await self._watch.look()
+            except (PagefleetError, TimeoutError):
+                self._show_silence()
+            else:
+                self._show(look)
             await asyncio.sleep(LOOK)
+
+    def _show(self, look: Look) -> None:
+        if self._is_live:
+            with suppress(OSError):  # a terminal that has gone
+                self._live.update(look.display(), refresh=True)
+        else:
+            self._tell(look)
+
+    def _show_silence(self) -> None:
+        """Whoever needs Redis ends when it is away for too long; this only looks."""
+        words = "Redis does not answer; waiting for it"
+        if self._is_live:
+            with suppress(OSError):
+                self._live.update(Text(words, style="yellow"), refresh=True)
+        elif self._said[1] != words:
+            self._said = self._said[0], words
+            say(words)
 
     def _tell(self, look: Look) -> None:
         """Seldom, and whenever something new is the matter."""
