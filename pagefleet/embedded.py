@@ -106,9 +106,7 @@ class _Home:
         return cls(place, socket, place / "server.lock", place / "redis.log")
 
     def client(self) -> Redis:
-        # Without socket_timeout: redis-py 5 keeps it by asyncio.wait_for, which in Python 3.11 loses a
-        # cancellation that comes in the moment when the command has been sent.
-        return Redis(unix_socket_path=str(self.socket))
+        return Redis(unix_socket_path=str(self.socket), socket_timeout=ANSWER_SECONDS)
 
     def failure(self, what: str) -> EmbeddedError:
         last_words = "\n".join(self.log.read_text(errors="replace").splitlines()[-8:])
@@ -139,7 +137,7 @@ async def _answers(home: _Home) -> bool:
     silent_until = time.monotonic() + SILENCE_SECONDS
     while True:
         try:
-            await _uninterrupted(_ping(home))  # redis-py leaves a connection open when it is cancelled as it closes
+            await _uninterrupted(_ping(home))
         except BusyLoadingError:
             silent_until = time.monotonic() + SILENCE_SECONDS
         except (RedisError, OSError):
@@ -154,7 +152,8 @@ async def _answers(home: _Home) -> bool:
 
 
 async def _ping(home: _Home) -> None:
-    async with home.client() as client, asyncio.timeout(ANSWER_SECONDS):
+    """Not to be cancelled: redis-py 5 would leave its connection open, or (in Python 3.11) swallow the cancellation."""
+    async with home.client() as client:
         await client.ping()
 
 
@@ -177,8 +176,7 @@ async def _stop(home: _Home) -> None:
             if time.monotonic() > until:
                 raise home.failure(f"has not shut down in {SILENCE_SECONDS:.0f} s; the next user adopts it")
             with suppress(RedisError, OSError):
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    await client.shutdown()
+                await client.shutdown()
             await asyncio.sleep(POLL_SECONDS)
     if home.socket.parent != home.directory:
         with suppress(OSError):

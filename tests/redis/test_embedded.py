@@ -240,7 +240,7 @@ async def test_redis_7_takes_over_the_file_of_6(tmp_path: Path) -> None:
 
 async def test_it_waits_while_the_data_are_loaded(tmp_path: Path) -> None:
     async with opened(tmp_path, need("path")) as redis:
-        await redis.mset({f"key {i}": "x" * 2000 for i in range(50)})
+        await redis.mset({f"key {i}": os.urandom(2000) for i in range(50)})
         await redis.bgrewriteaof()  # type: ignore[no-untyped-call]  # redis-py leaves this one without types
         while (await redis.info("persistence"))["aof_rewrite_in_progress"]:
             pass
@@ -284,6 +284,7 @@ async def test_the_one_who_started_it_may_leave_first(tmp_path: Path, server: Pa
 async def test_a_stopped_server_does_not_stay_as_a_zombie(tmp_path: Path, server: Path) -> None:
     async with opened(tmp_path, server) as redis:
         pid = await pid_of(redis)
+    assert not running(tmp_path)
     await asyncio.to_thread(wait_until_reaped, pid)
 
 
@@ -358,7 +359,7 @@ async def test_cancelled_at_any_time_it_leaves_nothing(tmp_path: Path, server: P
         async with embedded(tmp_path, server=server):
             await asyncio.Event().wait()
 
-    for milliseconds in range(0, 80, 4):
+    for milliseconds in range(0, 80, 2):
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(use(), milliseconds / 1000)
         assert not running(tmp_path)
