@@ -34,11 +34,7 @@ class Drain:
         try:
             return await self._run(redis)
         except CrawlFailed as error:
-            where = (
-                f"; its worker's log, which is {LOG} if it was one of ours, says where"
-                if INTERNAL in str(error)
-                else ""
-            )
+            where = f"; see its worker's log (here {LOG})" if INTERNAL in str(error) else ""
             raise CrawlFailed(f"{error}{where}; all is kept, and the same command goes on") from error
 
     async def _run(self, redis: str | None) -> int:
