@@ -166,6 +166,11 @@ def _is_passing(error: RedisError) -> bool:
     return isinstance(error, PASSING) or PASSING_CODE.search(str(error)) is not None
 
 
+def is_out_of_memory(error: RedisError) -> bool:
+    """Redis has reached its maxmemory, and refuses what needs more."""
+    return isinstance(error, OutOfMemoryError) or "OOM command not allowed" in str(error)
+
+
 def _without_password(url: str) -> str:
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AsyncExitStack
+import secrets
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Annotated, Any, Literal, Self
@@ -23,6 +24,9 @@ from pagefleet.source import PythonSource
 from pagefleet.states import State, combined
 from pagefleet.verdict import Signals, Verdict, judge
 
+BEFORE_ALL = "0-0"
+"""The id behind which a stream begins."""
+UNNAMED = "unnamed-"
 READ = 500
 """Documents that are read at once."""
 Description: TypeAdapter[Crawl | PythonSource] = TypeAdapter(
@@ -181,26 +185,33 @@ class Handle:
             raise _missing(self.id)
         return State(state)
 
-    async def documents(self, consumer: str | None = None) -> AsyncIterator[Document]:
+    async def documents(self, consumer: str | None = None) -> AsyncGenerator[Document]:
         """The documents in order, while the crawl goes on and to its end.
 
-        Without a name, from the first one. A named consumer goes on behind the last document that it is known to
-        be done with: it counts as done when the next `READ` are asked for, so after a crash some come again, with
-        the same ids. Raises `CrawlFailed` behind the last document of a crawl that failed or was cancelled, and
-        `Trimmed` when the first ones have been read and dropped.
+        Without a name, from the first one; who leaves is forgotten. A named consumer goes on behind the last document
+        that it is known to be done with: it counts as done when the next `READ` are asked for, so after a crash some
+        come again, with the same ids; documents are kept for it until `forget`. Raises `CrawlFailed` behind the last
+        document of a crawl that failed or was cancelled, and `Trimmed` when the first ones have been dropped.
         """
-        after = await self.position(consumer) if consumer else None
-        async for batch in self.batches(after[0] if after else None):
-            for document in batch:
-                yield document
-            await self.acknowledge(consumer or "", batch[-1].id)
+        name = consumer or f"{UNNAMED}{secrets.token_hex(4)}"
+        after, _ = await self.position(name) or (BEFORE_ALL, "")
+        await self.acknowledge(name, after)
+        try:
+            async with aclosing(self.batches(after)) as batches:
+                async for batch in batches:
+                    for document in batch:
+                        yield document
+                    await self.acknowledge(name, batch[-1].id)
+        finally:
+            if consumer is None:
+                await self.forget(name)
 
     async def batches(self, after: str | None = None, *, is_following: bool = True) -> AsyncGenerator[list[Document]]:
         """The documents behind an id, as many at a time as there are, up to `READ`; acknowledges nothing.
 
         Following, it waits for more until the crawl is over; else it ends with what is there now.
         """
-        after = after or "0-0"
+        after = after or BEFORE_ALL
         while True:
             entries, state, trimmed = await self._read(after)
             if _place(after) < _place(trimmed):
@@ -245,7 +256,7 @@ class Handle:
         await self._fleet.scripts.acknowledge(self.keys, consumer, document, note)
 
     async def consumers(self) -> dict[str, str]:
-        """Who reads, by the id of the last document that each is done with; the unnamed reader is ''."""
+        """Who reads, by the id of the last document that each is done with; who has no name is `unnamed-…`."""
 
         async def look() -> Any:
             async with self._fleet.redis.pipeline(transaction=False) as pipe:
@@ -271,10 +282,7 @@ class Handle:
 
 
 def _document(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Document:
-    document = Document(fields[b"d"])
-    document.id = entry_id.decode()
-    document.key = fields[b"k"].decode() if b"k" in fields else None
-    return document
+    return Document(fields[b"d"], entry_id.decode(), fields[b"k"].decode() if b"k" in fields else None)
 
 
 def _place(document: str) -> tuple[int, int]:
@@ -295,7 +303,7 @@ def _check_success(status: Status) -> None:
 def _status(crawl_id: str, row: Mapping[str, str], backlog: int) -> Status:
     state = combined([State(row["state"])])
     documents, total = int(row["documents"]), row.get("total")
-    signals = Signals(documents, int(total) if total else None, int(row.get("drifts", 0)))
+    signals = Signals(documents, int(total) if total else None, int(row.get("drifts", 0)), row.get("doubt", ""))
     return Status(
         id=crawl_id,
         state=state,

@@ -7,8 +7,9 @@ CRAWLS = "pagefleet:crawls"
 DUE = "pagefleet:due"
 """zset: slice tag -> when the scheduler looks at it again, ms of Redis' clock. Holds every slice that is queued,
 running or snoozed; written by the scripts of slices, read by schedulers."""
-QUEUE = "arq:queue"
-"""zset, arq's: job id -> when it may start, ms. Written by our scripts, read by arq's workers."""
+QUEUE = "pagefleet:queue"
+"""zset, arq's in shape: job id -> when it may start, ms. Written by our scripts, read by arq's workers. Not arq's own
+default: another application's workers would take our jobs, and ours theirs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 Cursor = Any
 """An opaque position within a slice, a JSON value. None is the start when asked with, and the end when answered."""
@@ -16,7 +16,12 @@ class Document(bytes):
     """
 
     id: str
-    key: str | None = None
+    key: str | None
+
+    def __new__(cls, data: bytes, document_id: str = "", key: str | None = None) -> Self:
+        document = super().__new__(cls, data)
+        document.id, document.key = document_id, key
+        return document
 
     def json(self) -> Any:
         """The record as Python objects; floats and large exponents lose here, never in the bytes."""
@@ -70,6 +75,9 @@ class Page:
     """Of the documents, in order: two pages with one digest hold the same documents."""
     is_last: bool = False
     """Nothing follows. A Python source ends by returning, so there it stands on an empty page of its own."""
+    doubt: str = ""
+    """Why the last page may not be the end: `no-pointer` (on the only page, nothing stood where paginate looks for the
+    next), `no-total` (the declared total was never where it should be)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,8 @@ class Checkpoint:
     """Where a slice stands: everything before (`page`, `index`) is delivered.
 
     `page` counts from 1; `index` is above 0 when a large page was committed in part; `cursor` fetches that page;
-    `documents` were delivered before (`page`, `index`), of `total` as the source last declared it (None: unknown).
+    `documents` were delivered before (`page`, `index`), of `total` as the source last declared it (None: unknown);
+    `digest` is that of the page before.
     """
 
     page: int = 1
@@ -85,3 +94,4 @@ class Checkpoint:
     cursor: Cursor = None
     documents: int = 0
     total: int | None = None
+    digest: str = ""

@@ -10,7 +10,7 @@ with the fleet's budget in place of a local one.
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import aclosing
 from types import TracebackType
 from typing import Self
@@ -19,6 +19,7 @@ import httpx
 
 from pagefleet.budget import Budgets, LocalBudgets
 from pagefleet.crawl import Crawl
+from pagefleet.decode import Names, member, parse_path
 from pagefleet.fetch import Reply, Send, Wait
 from pagefleet.http import open_client, open_sync_client, send, send_sync
 from pagefleet.page import Checkpoint, Cursor, Document, Page
@@ -35,9 +36,9 @@ def pages(source: Source, cursor: Cursor = None) -> "Pages":
     return Pages(source, Checkpoint(cursor=cursor))
 
 
-def documents(source: Source, cursor: Cursor = None) -> "Documents":
+def documents(source: Source) -> "Documents":
     """The documents of a source, in the server's order, as its own bytes."""
-    return Documents(pages(source, cursor))
+    return Documents(pages(source), parse_path(source.key) if source.key else ())
 
 
 class Pages:
@@ -61,6 +62,7 @@ class Pages:
         self._budgets = budgets
         self._flow: AsyncGenerator[Page] | None = None
         self._ahead: asyncio.Task[Page] | None = None
+        self._flow_sync: Generator[Page] | None = None
         self._is_over = False
 
     def __aiter__(self) -> Self:
@@ -118,10 +120,21 @@ class Pages:
             if self._client is None:
                 await client.aclose()
 
-    def __iter__(self) -> Iterator[Page]:
-        if isinstance(self._source, PythonSource):
-            return _by_loop(self)
-        return drive_sync(self._source, self._checkpoint)
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Page:
+        if self._flow_sync is None:
+            if isinstance(self._source, PythonSource):
+                self._flow_sync = _by_loop(Pages(self._source, self._checkpoint))  # not self: it ends when we do
+            else:
+                self._flow_sync = drive_sync(self._source, self._checkpoint)
+        return next(self._flow_sync)
+
+    def close(self) -> None:
+        """Leave a plain `for` before its end."""
+        if self._flow_sync is not None:
+            self._flow_sync.close()
 
 
 async def drive(
@@ -146,7 +159,7 @@ async def drive(
                 yield step
 
 
-def drive_sync(crawl: Crawl, checkpoint: Checkpoint) -> Iterator[Page]:
+def drive_sync(crawl: Crawl, checkpoint: Checkpoint) -> Generator[Page]:
     """The synchronous driver of the same walk."""
     budgets = LocalBudgets(crawl.rate)
     flow, reply = walk(crawl, checkpoint), _START
@@ -171,7 +184,7 @@ _START: Reply = None
 """What a generator is sent first."""
 
 
-def _by_loop(pages: Pages) -> Iterator[Page]:
+def _by_loop(pages: Pages) -> Generator[Page]:
     """Plain `for` over a source that is itself asynchronous: a loop of our own, a step at a time."""
     if _is_in_a_loop():
         raise RuntimeError("plain `for` over a source in Python, inside of a running event loop: use `async for` there")
@@ -197,8 +210,9 @@ def _is_in_a_loop() -> bool:
 class Documents:
     """An iterator over documents, for `async for` and for `for`, first in first out from a buffer of pages."""
 
-    def __init__(self, pages: Pages) -> None:
+    def __init__(self, pages: Pages, names: Names = ()) -> None:
         self._pages = pages
+        self._names = names
         self._buffer: deque[Document] = deque()
         self._number = 0
 
@@ -210,15 +224,22 @@ class Documents:
             self._fill(await anext(self._pages))
         return self._buffer.popleft()
 
-    def __iter__(self) -> Iterator[Document]:
-        for page in self._pages:
-            self._fill(page)
-            while self._buffer:
-                yield self._buffer.popleft()
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Document:
+        while not self._buffer:
+            self._fill(next(self._pages))
+        return self._buffer.popleft()
+
+    def close(self) -> None:
+        """Leave a plain `for` before its end."""
+        self._buffer.clear()
+        self._pages.close()
 
     def _fill(self, page: Page) -> None:
         self._number += 1
-        self._buffer.extend(numbered(page, self._number))
+        self._buffer.extend(numbered(page, self._number, self._names))
 
     async def aclose(self) -> None:
         """Leave before the end: drop the buffer and the page that is on its way."""
@@ -234,9 +255,7 @@ class Documents:
         await self.aclose()
 
 
-def numbered(page: Page, number: int) -> Iterator[Document]:
-    """A page's documents with their ids."""
+def numbered(page: Page, number: int, names: Names) -> Iterator[Document]:
+    """A page's documents with their ids, and their keys where `names` leads to one."""
     for index, data in enumerate(page.documents):
-        document = Document(data)
-        document.id = f"{number}-{index}"
-        yield document
+        yield Document(data, f"{number}-{index}", member(data, names) if names else None)

@@ -45,6 +45,10 @@ class _Rule(BaseModel):
         """Paths of the body's members that `next` needs."""
         return ()
 
+    def is_said(self, answer: Answer) -> bool:
+        """Of a page that is the last: does it say so, rather than say nothing?"""
+        return True
+
     def ends_at(self, status: int, delivered: int, total: int | None) -> bool:
         """Is this error the server's way to say that the cursor is behind the last page?"""
         return False
@@ -61,6 +65,9 @@ class LinkHeader(_Rule):
     def next(self, cursor: Cursor, answer: Answer) -> Cursor:
         link = parse_link(answer.response.headers.get("link", "")).get("next")
         return joined(answer.response.url, link) if link else None
+
+    def is_said(self, answer: Answer) -> bool:
+        return "link" in answer.response.headers
 
 
 class NextUrl(_Rule):
@@ -80,6 +87,9 @@ class NextUrl(_Rule):
         if link and not isinstance(link, str):
             raise Stop(f"reading {safe(answer.response.url)}: {self.next_path!r} holds no URL but {link!r:.80}")
         return joined(answer.response.url, link) if link else None
+
+    def is_said(self, answer: Answer) -> bool:
+        return self.next_path in answer.members
 
 
 class NextCursor(_Rule):
@@ -109,6 +119,9 @@ class NextCursor(_Rule):
             place = safe(answer.response.url)
             raise Stop(f"reading {place}: {self.next_path!r} holds no cursor but {found!r:.80}; correct paginate.next")
         return found or None
+
+    def is_said(self, answer: Answer) -> bool:
+        return (self.more or self.next_path) in answer.members
 
 
 class Offset(_Rule):

@@ -14,6 +14,7 @@ A worker finds it again by its import path, so it stands at the top of a module 
 
 import importlib
 import inspect
+import json
 import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
@@ -32,7 +33,7 @@ from pagefleet.decode import Decoder, MemberPath
 from pagefleet.errors import CrawlError, PagefleetError, Stop
 from pagefleet.fetch import Reply, Send, Wait, fetch
 from pagefleet.http import send
-from pagefleet.page import Checkpoint, Page, Request, Response
+from pagefleet.page import Checkpoint, Cursor, Page, Request, Response
 from pagefleet.url import origin, safe
 from pagefleet.walk import digest
 
@@ -186,10 +187,13 @@ async def walk_python(
     """The pages of a source in Python, made bytes, and an empty last one when the generator has returned."""
     generator, cursor = source.load(), checkpoint.cursor
     try:
-        async with aclosing(generator(Client(client, source, budgets), cursor, **source.arguments)) as flow:
+        async with aclosing(generator(Client(client, source, budgets), _value(cursor), **source.arguments)) as flow:
             async for page in flow:
-                cursor = page.cursor
-                yield _in_bytes(page, is_last=cursor is None and await _is_at_end(source, flow))
+                if (following := _value(page.cursor)) == cursor and cursor is not None:
+                    raise Stop(f"the source {source.function} yields two pages with the cursor {cursor!r}; they differ")
+                cursor = following
+                is_last = cursor is None and await _is_at_end(source, flow)
+                yield _in_bytes(page, cursor, is_last=is_last)
                 if cursor is None:
                     return
     except PagefleetError:
@@ -199,6 +203,15 @@ async def walk_python(
     yield Page([], cursor, is_last=True)
 
 
+def _value(cursor: Cursor) -> Cursor:
+    """A cursor as it comes back from a checkpoint. It is a value: what a source does to its own object later does not
+    count."""
+    try:
+        return json.loads(json.dumps(cursor))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Stop(f"the cursor {cursor!r:.80} is no JSON value ({error}); yield one that is") from error
+
+
 async def _is_at_end(source: PythonSource, flow: AsyncGenerator[Page]) -> bool:
     """Behind a page without a cursor; from None a crawl would start again."""
     async for _ in flow:
@@ -206,10 +219,10 @@ async def _is_at_end(source: PythonSource, flow: AsyncGenerator[Page]) -> bool:
     return True
 
 
-def _in_bytes(page: Page, *, is_last: bool) -> Page:
+def _in_bytes(page: Page, cursor: Cursor, *, is_last: bool) -> Page:
     documents = [_encoded(document) for document in page.documents]
     size = sum(map(len, documents))
-    return replace(page, documents=documents, digest=digest(documents), size=size, is_last=is_last)
+    return replace(page, documents=documents, cursor=cursor, digest=digest(documents), size=size, is_last=is_last)
 
 
 def _on_origin_of(url: str) -> Callable[[Request], Request]:

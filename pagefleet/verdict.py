@@ -15,11 +15,12 @@ class Finding(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Signals:
     """What a verdict weighs. `total` is the last number that the source declared; `drifts` counts pages that changed
-    at the source between their parts."""
+    at the source between their parts; `doubt` is the last page's (`Page.doubt`)."""
 
     documents: int
     total: int | None = None
     drifts: int = 0
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,21 @@ class Verdict:
         return ": ".join([self.finding.value, *(sentence for _, sentence in self.reasons[:1])])
 
 
+DOUBTS = {
+    "no-pointer": "nothing stood where paginate looks for a second page; correct it, or say where the total is",
+    "no-total": "no page had a number where total says that it is; correct it",
+}
+
+
 def judge(signals: Signals) -> Verdict:
     """Complete, unless something speaks against it."""
     reasons: list[tuple[str, str]] = []
     finding = Finding.COMPLETE
     if signals.total is not None and signals.documents > signals.total:
         reasons.append(("above-total", f"{signals.documents} documents, but the source declared {signals.total}"))
+        finding = Finding.SUSPECT
+    if signals.doubt:
+        reasons.append((signals.doubt, DOUBTS[signals.doubt]))
         finding = Finding.SUSPECT
     if signals.drifts:
         reasons.append(("drift", f"{signals.drifts} pages changed at the source while they were committed in parts"))

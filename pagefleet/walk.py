@@ -31,7 +31,8 @@ def walk(crawl: Crawl, checkpoint: Checkpoint) -> Generator[Send | Wait | Page, 
     Raises `Stop` where no retry can help: the checkpoint then still points at the page that could not be had.
     """
     first, decoder, dress = crawl.first(), crawl.decoder(), partial(dressed, crawl)
-    cursor, delivered, before, total = checkpoint.cursor, checkpoint.documents - checkpoint.index, "", checkpoint.total
+    cursor, delivered = checkpoint.cursor, checkpoint.documents - checkpoint.index
+    before, total = checkpoint.digest, checkpoint.total
     while True:
         request = crawl.paginate.request(first, cursor)
         response = yield from fetch(request, crawl.limits, dress)
@@ -44,11 +45,14 @@ def walk(crawl: Crawl, checkpoint: Checkpoint) -> Generator[Send | Wait | Page, 
         except Stop as error:
             kind = response.headers.get("content-type", "no content type")
             raise Stop(f"reading {safe(request.url)} ({kind}): {error}") from error
-        following = crawl.paginate.next(cursor, Answer(response, len(decoded.documents), decoded.members, delivered))
+        answer = Answer(response, len(decoded.documents), decoded.members, delivered)
+        following = crawl.paginate.next(cursor, answer)
         if isinstance(crawl.paginate, LinkHeader | NextUrl) and following is not None:
             following = _stripped(crawl, following)
         page = _page(crawl, response, decoded, following)
-        _check_progress(request, cursor, page, before)
+        if page.is_last:
+            page = replace(page, doubt=_doubt(crawl, cursor, answer, total if page.total is None else page.total))
+        _check_progress(crawl, request, cursor, page, before)
         yield page
         if page.is_last:
             return
@@ -69,9 +73,19 @@ def _page(crawl: Crawl, response: Response, decoded: Decoded, cursor: Cursor) ->
     )
 
 
-def _check_progress(request: Request, cursor: Cursor, page: Page, before: str) -> None:
-    """`before` is the digest of the page before."""
-    if page.cursor is not None and page.cursor == cursor:
+def _doubt(crawl: Crawl, cursor: Cursor, answer: Answer, total: int | None) -> str:
+    """Of the last page: what speaks against its being the last."""
+    if crawl.total and total is None:
+        return "no-total"
+    is_silent = cursor is None and answer.count > 0 and not crawl.paginate.is_said(answer)
+    return "no-pointer" if is_silent and total is None else ""
+
+
+def _check_progress(crawl: Crawl, request: Request, cursor: Cursor, page: Page, before: str) -> None:
+    """`before` is the digest of the page before. A token may stay the same while the content goes on (Crossref,
+    Elasticsearch' scroll), a URL may not."""
+    is_url = isinstance(crawl.paginate, LinkHeader | NextUrl)
+    if page.cursor is not None and page.cursor == cursor and (is_url or not page.documents):
         found = "it names itself as the next page"
     elif page.documents and page.digest == before:
         found = "it holds the very documents of the page before it"

@@ -115,7 +115,7 @@ async def assert_whole(handle: Handle, collection: str, count: int) -> None:
 async def assert_nothing_left(url: str) -> None:
     """No queue, nothing due, no lease, and no key of arq's without a lifetime."""
     async with Redis.from_url(url, decode_responses=True) as redis:
-        assert await redis.zcard("arq:queue") == 0
+        assert await redis.zcard("pagefleet:queue") == 0
         assert await redis.zcard("pagefleet:due") == 0
         async for key in redis.scan_iter("arq:*"):
             assert await redis.pttl(key) > 0, key

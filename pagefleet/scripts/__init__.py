@@ -11,9 +11,10 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from pagefleet import keys as key
-from pagefleet.connection import patiently
+from pagefleet.connection import is_out_of_memory, patiently
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Cursor
 
@@ -21,14 +22,6 @@ Commitment = Literal[
     "committed", "fenced", "conflict", "full", "gone", "paused", "cancelled", "failed", "finished", "queued", "snoozed"
 ]
 Ending = Literal["", "last", "yield"]
-
-
-@dataclass(frozen=True, slots=True)
-class Leased:
-    """What a lease gives: where to go on, and how often in a row the slice has snoozed."""
-
-    checkpoint: Checkpoint
-    snoozes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +38,7 @@ class Part:
     fields: int = 1
     total: int | None = None
     digest: str = ""
+    doubt: str = ""
     size: int = 0
     status: int = 200
     milliseconds: int = 0
@@ -69,10 +63,13 @@ class Scripts:
         self._scripts: dict[str, Any] = {}
 
     async def _run(self, name: str, keys: Sequence[str], *args: Any) -> Any:
+        script = self._script(name)
+        return await patiently(lambda: script(keys=keys, args=args), f"the {name} script", self._patience)
+
+    def _script(self, name: str) -> Any:
         if name not in self._scripts:
             self._scripts[name] = self._redis.register_script(source(name))
-        script = self._scripts[name]
-        return await patiently(lambda: script(keys=keys, args=args), f"the {name} script", self._patience)
+        return self._scripts[name]
 
     async def enqueue(
         self, slice_: SliceKeys, description: str, fingerprint: str, backlog: int
@@ -83,14 +80,15 @@ class Scripts:
         answer: Literal["new", "same", "other"] = _text(await self._run("enqueue", keys, *args))
         return answer
 
-    async def lease(self, slice_: SliceKeys, lease: int, fence: str, seconds: float, worker: str) -> Leased | None:
+    async def lease(self, slice_: SliceKeys, lease: int, fence: str, seconds: float, worker: str) -> Checkpoint | None:
         """The sole right to advance the slice; None when this job is not, or no longer, the one to have it."""
         args = (slice_.tag, lease, fence, _ms(seconds), worker)
         answer = await self._run("lease", slice_.all(), *args)
         if answer[0] != b"leased":
             return None
-        page, index, cursor, documents, snoozes = answer[1:]
-        return Leased(Checkpoint(int(page), int(index), json.loads(cursor), int(documents)), int(snoozes))
+        page, index, cursor, documents, total, digest = answer[1:]
+        known = int(total) if total else None
+        return Checkpoint(int(page), int(index), json.loads(cursor), int(documents), known, _text(digest))
 
     async def commit(self, slice_: SliceKeys, part: Part, fence: str, seconds: float, worker: str) -> Committed:
         """Documents and checkpoint together, or nothing."""
@@ -100,7 +98,7 @@ class Scripts:
             *(before.page, before.index, encode(before.cursor)),
             *(after.page, after.index, encode(after.cursor)),
             *(_ms(seconds), part.ending, "" if part.total is None else part.total, part.digest, part.size),
-            *(part.status, part.milliseconds, worker, part.fields),
+            *(part.status, part.milliseconds, worker, part.doubt, part.fields),
         )
         answer, state, documents, backlog = await self._run("commit", slice_.all(), *args, *part.arguments)
         return Committed(_text(answer), _text(state), documents, backlog)
@@ -134,8 +132,19 @@ class Scripts:
         return answer
 
     async def acknowledge(self, slice_: SliceKeys, consumer: str, document: str, note: str = "") -> None:
-        """A consumer is done with all documents up to this id, and leaves itself a note."""
-        await self._run("acknowledge", slice_.all(), slice_.tag, consumer, document, note)
+        """A consumer is done with all documents up to this id, and leaves itself a note. It only goes forwards."""
+        script = self._script("acknowledge")
+
+        async def told() -> Any:
+            args = [slice_.tag, consumer, document, note]
+            try:
+                return await script(keys=slice_.all(), args=[*args, 0])
+            except ResponseError as error:
+                if not is_out_of_memory(error):
+                    raise
+                return await script(keys=slice_.all(), args=[*args, 1])
+
+        await patiently(told, "the acknowledge script", self._patience)
 
     async def token(self, origin: str, interval: float, most: int, life: float) -> tuple[int, float]:
         """(tokens, seconds): so many for so long; none until then; or -1 tokens, as many as you like for so long."""

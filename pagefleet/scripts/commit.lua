@@ -1,7 +1,7 @@
 -- commit: the documents of a page, or of a part of one, and the checkpoint behind them, together.
 -- ARGV 2 fence, 3 commit id, 4 page, 5 index, 6 cursor, 7 next page, 8 next index, 9 next cursor, 10 lease ms,
 --      11 ending ('', 'last' or 'yield'), 12 total ('': not said), 13 digest, 14 bytes, 15 status, 16 ms, 17 worker,
---      18 fields a document (1: itself, 2: itself and its key), 19... documents
+--      18 doubt, 19 fields a document (1: itself, 2: itself and its key), 20... documents
 -- answers {what, state after, documents delivered, documents in the stream}
 local row = redis.call('HMGET', slice, 'state', 'fence', 'page', 'index', 'cursor', 'commit', 'documents', 'backlog', 'digest')
 local state, fence, page, index, cursor, last, delivered, limit, digest = unpack(row)
@@ -28,7 +28,7 @@ if state ~= 'running' then
   return answer(state)
 end
 limit = tonumber(limit)
-if limit > 0 and length >= limit and #ARGV > 18 then
+if limit > 0 and length >= limit and #ARGV > 19 then
   length = trim()
   if length >= limit then
     return answer('full')
@@ -75,10 +75,10 @@ local function clear(stream, from_page, from_index)
   end
 end
 
-local at_page, at_index, fields = tonumber(page), tonumber(index), tonumber(ARGV[18])
+local at_page, at_index, fields = tonumber(page), tonumber(index), tonumber(ARGV[19])
 clear(documents, at_page, at_index)
 local count = 0
-for i = 19, #ARGV, fields do
+for i = 20, #ARGV, fields do
   local id = at_page .. '-' .. (at_index + count)
   if fields == 2 then
     redis.call('XADD', documents, id, 'd', ARGV[i], 'k', ARGV[i + 1])
@@ -104,10 +104,11 @@ end
 delivered = redis.call('HINCRBY', slice, 'documents', count)
 length = redis.call('XLEN', documents)
 redis.call('HSET', slice, 'page', ARGV[7], 'index', ARGV[8], 'cursor', ARGV[9], 'commit', ARGV[3], 'digest', ARGV[13],
-  'until', now + ARGV[10], 'wait', ARGV[10], 'committed', now, 'rescues', 0, 'snoozes', 0)
+  'until', now + ARGV[10], 'wait', ARGV[10], 'committed', now)
 if ARGV[11] == 'last' then
   state = 'finished'
-  redis.call('HSET', slice, 'state', state, 'fence', '', 'worker', '', 'until', 0, 'finished', now)
+  redis.call('HSET', slice, 'state', state, 'fence', '', 'worker', '', 'until', 0, 'finished', now,
+    'doubt', ARGV[18])
   redis.call('ZREM', due, tag)
 elseif ARGV[11] == 'yield' and redis.call('ZCOUNT', queue, '-inf', now) > 0 then
   state = 'queued'

@@ -38,12 +38,17 @@ local function parse_id(id)
   return tonumber(page), tonumber(index)
 end
 
+local NAMELESS_LIFE = 600000 -- a reader without a name that has not read for so long will not come back
+
 -- Drop the documents that every consumer is done with; without a consumer, none.
 local function trim()
   local page, index
-  for _, position in ipairs(redis.call('HVALS', consumers)) do
-    local p, i = parse_id(position)
-    if not page or p < page or (p == page and i < index) then
+  local positions = redis.call('HGETALL', consumers)
+  for n = 1, #positions, 2 do
+    local p, i = parse_id(positions[n + 1])
+    local read = string.match(positions[n], '^unnamed%-') and tonumber(string.match(positions[n + 1], ' (%d+)$'))
+    local is_gone = read and read + NAMELESS_LIFE < now
+    if not is_gone and (not page or p < page or (p == page and i < index)) then
       page, index = p, i
     end
   end

@@ -13,7 +13,6 @@ if ARGV[3] == 'queued' then
   enqueue_job()
 elseif ARGV[3] == 'snoozed' then
   redis.call('HSET', slice, 'state', 'snoozed', 'until', now + ARGV[4], 'wait', ARGV[4], 'reason', ARGV[5])
-  redis.call('HINCRBY', slice, 'snoozes', 1)
   redis.call('ZADD', due, now + ARGV[4], tag)
 else
   redis.call('HSET', slice, 'state', 'failed', 'error', ARGV[5], 'finished', now)

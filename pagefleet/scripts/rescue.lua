@@ -36,7 +36,6 @@ else
   return 'over'
 end
 forget_job(leases)
-redis.call('HINCRBY', slice, 'rescues', 1)
 redis.call('HINCRBY', slice, 'rescued', 1)
 enqueue_job()
 return 'rescued'

@@ -10,14 +10,14 @@ free, blocked = tonumber(free) or 0, tonumber(blocked) or 0
 if now < blocked and blocked <= now + (tonumber(horizon) or 0) then
   return { 0, math.ceil(blocked - now) }
 end
-if interval == 0 then
-  return { -1, life }
-end
 if free > now + (tonumber(step) or 0) + 1000 then
   free = now -- Redis' clock went back
 end
 if free > now then
   return { 0, math.ceil(free - now) }
+end
+if interval == 0 then
+  return { -1, life }
 end
 step = most * interval -- kept: another crawl may ask at its own rate, and the lower one holds
 redis.call('HSET', budget, 'free', tostring(now + step), 'step', tostring(step))

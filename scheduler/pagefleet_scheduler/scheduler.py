@@ -8,6 +8,7 @@ import time
 from collections import Counter
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from pagefleet.connection import check, open_redis, patiently
 from pagefleet.keys import DUE, SliceKeys
@@ -46,16 +47,24 @@ class Sweeper:
         now = await patiently(self._now, "asking Redis for the time", math.inf)
         if self._is_holding_back():
             return Counter()
-        latest = "+inf" if now < self._clock - 1000 else now
+        latest = "+inf" if not self._clock or now < self._clock - 1000 else now
         self._clock = now
         tags = await patiently(lambda: self._due(latest), "looking for what is due", math.inf)
         found: Counter[str] = Counter()
         for tag in tags:
-            answer = await self._scripts.rescue(SliceKeys.of(tag))
+            answer = await self._look(tag)
             found[answer] += 1
             if answer in ("rescued", "enqueued"):
                 log.info("%s %s", tag, answer)
         return found
+
+    async def _look(self, tag: str) -> str:
+        """One slice that cannot be looked at must not keep the others waiting."""
+        try:
+            return await self._scripts.rescue(SliceKeys.of(tag))
+        except (ResponseError, ValueError) as error:
+            log.error("looking at %s: %s; going on with the others", tag, error)
+            return "broken"
 
     def _is_holding_back(self) -> bool:
         """Redis was away: workers that waited for it have their leases back in a moment, if nobody steals them."""
@@ -70,7 +79,7 @@ class Sweeper:
         return int(seconds) * 1000 + int(microseconds) // 1000
 
     async def _due(self, latest: int | str) -> list[str]:
-        """The clock of a new primary may be behind: then everything is looked at once, whatever its time."""
+        """At the start, and when a new primary's clock is behind, everything is looked at once, whatever its time."""
         most = -1 if latest == "+inf" else AT_ONCE
         tags = await self._redis.zrangebyscore(DUE, "-inf", latest, start=0, num=most)
         return [tag.decode() for tag in tags]

@@ -16,6 +16,8 @@ from pagefleet.scripts import Committed, Ending, Part, Scripts
 
 T = TypeVar("T")
 LEASE = 6.0
+HOUR = 3_600_000
+"""In ms."""
 _numbers = itertools.count(1)
 
 
@@ -130,7 +132,7 @@ class Case:
     async def claim(self, number: int | None = None) -> int:
         """arq's part: a worker picks the job up. Answers its lease number."""
         number = int((await self.row())["leases"]) if number is None else number
-        await self.call("PSETEX", f"arq:in-progress:{self.keys.tag}:{number}", 60_000, 1)
+        await self.call("PSETEX", f"arq:in-progress:{self.keys.tag}:{number}", HOUR, 1)
         return number
 
     async def drop(self, number: int) -> None:
@@ -144,7 +146,7 @@ class Case:
         number, fence = await self.claim(), fence or new_fence()
         leased = await self.scripts.lease(self.keys, number, fence, seconds, "worker")
         assert leased is not None
-        return Hand(fence, leased.checkpoint, self.source)
+        return Hand(fence, leased, self.source)
 
     async def send(self, hand: Hand, part: Part, seconds: float = LEASE) -> Committed:
         """These bytes, whatever has become of the hand's checkpoint meanwhile."""
@@ -171,7 +173,7 @@ class Case:
         """Redis goes back to an earlier state, and nobody is told."""
         await self.call("FLUSHALL")
         for name, value in snapshot.items():
-            await self.call("RESTORE", name, 60_000 if name.startswith((b"arq:job", b"arq:in")) else 0, value)
+            await self.call("RESTORE", name, HOUR if name.startswith((b"arq:job", b"arq:in")) else 0, value)
 
     async def run_out(self) -> None:
         """The lease, or the snooze, ended a while ago."""

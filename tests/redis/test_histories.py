@@ -30,7 +30,7 @@ from pagefleet.connection import open_redis
 from pagefleet.keys import DUE, QUEUE
 from pagefleet.scripts import Committed, Ending, Part, Scripts
 from pagefleet.states import State
-from tests.redis.actors import LEASE, Case, Hand, place, source
+from tests.redis.actors import Case, Hand, place, source
 from tests.redis.remains import check_keys
 
 T = TypeVar("T")
@@ -42,9 +42,11 @@ WORKERS = st.integers(0, 1)
 ENDINGS = st.sampled_from(["", "yield"])
 TIMES = st.integers(1, 2)
 """How often the same call is made; the second time for a reply that was lost."""
+AGES = 3600.0
+"""A lease, and a snooze: no time passes but by a rule, however busy the machine is."""
 TORN = b"torn"
 SETTINGS = settings(
-    max_examples=40,
+    max_examples=30,
     stateful_step_count=40,
     deadline=None,
     print_blob=True,
@@ -115,11 +117,11 @@ class History(RuleBasedStateMachine):
             self.run(lambda: self.c.claim(number))
         self.fences += 1
         fence = f"{self.fences:016x}{worker:016x}"
-        leased = self.twice(lambda: self.c.scripts.lease(self.c.keys, number, fence, LEASE, f"worker {worker}"), times)
+        leased = self.twice(lambda: self.c.scripts.lease(self.c.keys, number, fence, AGES, f"worker {worker}"), times)
         if leased is None:
             self.run(lambda: self.c.drop(number))
         else:
-            self.hands[worker] = Hand(fence, leased.checkpoint, self.c.source)
+            self.hands[worker] = Hand(fence, leased, self.c.source)
 
     @rule(worker=WORKERS)
     def take_over(self, worker: int) -> None:
@@ -143,7 +145,7 @@ class History(RuleBasedStateMachine):
 
     async def _send(self, sent: Sent) -> Committed:
         state, position = await self.c.state(), await self.c.position()
-        committed = await self.c.scripts.commit(self.c.keys, sent.part, sent.fence, LEASE, "worker")
+        committed = await self.c.scripts.commit(self.c.keys, sent.part, sent.fence, AGES, "worker")
         assert state == "running" or await self.c.position() == position
         return committed
 
@@ -156,7 +158,7 @@ class History(RuleBasedStateMachine):
         self.hands[worker] = None
         release = self.c.scripts.release
         if committed.answer == "full":
-            self.run(lambda: release(self.c.keys, hand.fence, "snoozed", 5.0, "backlog"))
+            self.run(lambda: release(self.c.keys, hand.fence, "snoozed", AGES, "backlog"))
         elif committed.answer != "fenced":
             self.run(lambda: release(self.c.keys, hand.fence, "queued"))
 
@@ -181,7 +183,7 @@ class History(RuleBasedStateMachine):
     def release(self, worker: int, times: int, state: str) -> None:
         hand = self.hands[worker]
         if hand is not None:
-            self.twice(lambda: self.c.scripts.release(self.c.keys, hand.fence, state, 5.0, "why"), times)
+            self.twice(lambda: self.c.scripts.release(self.c.keys, hand.fence, state, AGES, "why"), times)
             self.hands[worker] = None
 
     @precondition(lambda self: any(self.hands))
@@ -189,7 +191,7 @@ class History(RuleBasedStateMachine):
     def renew(self, worker: int) -> None:
         hand = self.hands[worker]
         if hand is not None:
-            self.run(lambda: self.c.scripts.renew(self.c.keys, hand.fence, LEASE))
+            self.run(lambda: self.c.scripts.renew(self.c.keys, hand.fence, AGES))
 
     # Others
 
@@ -329,7 +331,7 @@ class History(RuleBasedStateMachine):
             while (committed := await c.commit(hand, most=PART)).state == "running" and committed.answer == "committed":
                 pass
             if committed.answer == "full":
-                await c.scripts.release(c.keys, hand.fence, "snoozed", 5.0, "backlog")
+                await c.scripts.release(c.keys, hand.fence, "snoozed", AGES, "backlog")
 
 
 @pytest.mark.timeout(600)  # to find a short history takes longer than to find one

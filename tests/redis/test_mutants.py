@@ -62,7 +62,7 @@ class Scene:
         fence = str(number) if self.has_numbers else new_fence()
         leased = await self.case.scripts.lease(self.case.keys, number, fence, LEASE, "worker")
         assert leased is not None
-        return Hand(fence, leased.checkpoint, pages)
+        return Hand(fence, leased, pages)
 
     async def heal(self, pages: Source) -> None:
         """No more faults: rescue and work, until it is over or nothing helps."""
@@ -275,7 +275,7 @@ end
 LENGTH = "local length = redis.call('XLEN', documents)\n"
 CURSOR = """\
 redis.call('HSET', slice, 'page', ARGV[7], 'index', ARGV[8], 'cursor', ARGV[9], 'commit', ARGV[3], 'digest', ARGV[13],
-  'until', now + ARGV[10], 'wait', ARGV[10], 'committed', now, 'rescues', 0, 'snoozes', 0)
+  'until', now + ARGV[10], 'wait', ARGV[10], 'committed', now)
 """
 CLEAR = "clear(documents, at_page, at_index)\n"
 WAITING = "  if start and redis.call('EXISTS', 'arq:job:' .. job) == 1"
@@ -284,7 +284,7 @@ CLOSED = """if state ~= 'running' then
   return 'released' -- paused or cancelled while it ran
 end
 """
-LEAST = "if not page or p < page or (p == page and i < index) then"
+LEAST = "if not is_gone and (not page or p < page or (p == page and i < index)) then"
 NOTHING = ""
 
 MUTANTS: dict[str, tuple[Mutant, Callable[[Scene], Awaitable[str]], str]] = {

@@ -85,8 +85,17 @@ async def test_from_a_cursor_on(server: Api) -> None:
     source = crawl(server, style="cursor", count=25)
     (first, *_) = list(pages(source))
     rest = [document("x", number) for number in range(10, 25)]
-    assert list(documents(source, first.cursor)) == rest
-    assert [one async for one in documents(source, first.cursor)] == rest
+    assert [one for page in pages(source, first.cursor) for one in page.documents] == rest
+    assert [one async for page in pages(source, first.cursor) for one in page.documents] == rest
+
+
+def test_plain_for_goes_on_where_it_was_left(server: Api) -> None:
+    flow = documents(crawl(server, count=25))
+    first = [next(flow) for _ in range(12)]
+    assert [*first, *flow] == [document("x", number) for number in range(25)]
+    assert [one.id for one in first[-2:]] == ["2-0", "2-1"]
+    assert first[3].key == "3"
+    flow.close()
 
 
 # What is on its way

@@ -71,8 +71,8 @@ class Slice:
         with the data after a failover, and is handed out twice.
         """
         fence = secrets.token_hex(16)
-        leased = await scripts.lease(keys, lease, fence, settings.lease, worker)
-        return cls(scripts, keys, settings, worker, leased.checkpoint, fence) if leased else None
+        checkpoint = await scripts.lease(keys, lease, fence, settings.lease, worker)
+        return cls(scripts, keys, settings, worker, checkpoint, fence) if checkpoint else None
 
     def use_key(self, path: str | None) -> None:
         """Each document is delivered with the member at this path, its key."""
@@ -122,6 +122,8 @@ class Slice:
             self._renewed()
             self.checkpoint = replace(part.after, documents=committed.documents)
             self.is_over = committed.state != "running"
+            if self._halted.done() and not self.is_over:
+                raise Halted(self._halted.result())
 
     async def _answer(self, sending: "asyncio.Future[Committed]") -> Committed:
         """Of a commit under way; a draining worker does not wait for ever for a Redis that is away."""
@@ -151,6 +153,7 @@ class Slice:
                 fields=2 if self._key else 1,
                 total=page.total,
                 digest=page.digest,
+                doubt=page.doubt,
                 size=page.size,
                 status=page.status,
                 milliseconds=round(page.seconds * 1000),
