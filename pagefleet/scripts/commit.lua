@@ -42,21 +42,24 @@ for _, stream in ipairs({ documents, ledger }) do
 end
 
 -- Entries at or behind this position can only be leftovers of a torn write: the checkpoint moves with the documents.
+local function is_clear(stream, from_page, from_index)
+  if redis.call('XLEN', stream) > 0 then
+    return #redis.call('XRANGE', stream, from_page .. '-' .. from_index, '+', 'COUNT', 1) == 0
+  end
+  local info = redis.pcall('XINFO', 'STREAM', stream) -- emptied by trimming, and it still knows its last id
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then
+      local page, index = parse_id(info[i + 1])
+      return page < from_page or (page == from_page and index < from_index)
+    end
+  end
+  return true
+end
+
 -- What stands before them is copied to a new stream: since Redis 7.2 a stream does not forget the highest id that was
 -- deleted from it, and XSETID is refused for ever.
 local function clear(stream, from_page, from_index)
-  local info = redis.pcall('XINFO', 'STREAM', stream)
-  if info.err then
-    return
-  end
-  local top
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then
-      top = info[i + 1]
-    end
-  end
-  local p, i = parse_id(top)
-  if p < from_page or (p == from_page and i < from_index) then
+  if is_clear(stream, from_page, from_index) then
     return
   end
   local copy, start = stream .. ':copy', '-'

@@ -191,6 +191,14 @@ async def test_a_page_that_changed_between_its_parts_is_counted(redis_url: str) 
         assert (await c.row())["drifts"] == "1"
 
 
+async def test_a_doubt_about_the_end_is_kept(redis_url: str) -> None:
+    async with case(redis_url, 2) as c:
+        await c.enqueue()
+        hand = await c.lease()
+        await c.send(hand, replace(hand.part(), doubt="nothing stood there"))
+        assert (await c.row())["doubt"] == "nothing stood there"
+
+
 async def test_documents_arrive_as_they_are_with_their_keys_and_the_total(redis_url: str) -> None:
     odd = [b'{"a": 1.0,  "b":"\xff\x00"}', b"k1", b"", b"k\xc3\xa9"]
     async with case(redis_url, 2) as c:
@@ -800,6 +808,44 @@ async def test_an_acknowledgement_wakes_nothing_else(redis_url: str) -> None:
         assert await due(c) > 50_000
         assert await c.scripts.rescue(c.keys) == "snoozed"
         assert len(await c.documents()) == 2  # nothing is dropped before there is need
+
+
+async def test_an_acknowledgement_that_comes_late_takes_nothing_back(redis_url: str) -> None:
+    async with case(redis_url, 2, 2) as c:
+        await c.enqueue()
+        for document, note in (("1-1", "a"), ("1-0", "b"), ("0-0", "c"), ("1-1", "d"), ("2-0", "e"), ("1-9", "f")):
+            await c.scripts.acknowledge(c.keys, "consumer", document, note)
+        assert await c.call("HGET", c.keys.consumers, "consumer") == b"2-0 e"
+        await c.scripts.steer(c.keys, "cancel")
+
+
+async def test_an_acknowledgement_makes_room_when_redis_has_no_memory_left(redis_url: str) -> None:
+    async with case(redis_url, 2, 2) as c:
+        await c.enqueue()
+        hand = await c.lease()
+        await c.commit(hand)
+        await c.scripts.acknowledge(c.keys, "consumer", "0-0")
+        await c.call("CONFIG", "SET", "maxmemory", 1)
+        try:
+            await c.scripts.acknowledge(c.keys, "consumer", "1-0")
+        finally:
+            await c.call("CONFIG", "SET", "maxmemory", 0)
+        assert await c.call("HGET", c.keys.consumers, "consumer") == b"1-0 "
+        assert [place for place, _ in await c.documents()] == ["1-1"]
+        assert await c.is_whole()
+
+
+async def test_a_reader_without_a_name_holds_up_nobody_for_ever(redis_url: str) -> None:
+    async with case(redis_url, 2, 2, 2) as c:
+        await c.enqueue(backlog=2)
+        hand = await c.lease()
+        await c.commit(hand)
+        await c.scripts.acknowledge(c.keys, "named", "1-1")
+        await c.scripts.acknowledge(c.keys, "unnamed-1", "0-0")
+        assert (await c.commit(hand)).answer == "full"
+        read = await now(c) - FAR
+        await c.call("HSET", c.keys.consumers, "unnamed-1", f"0-0 {read}")
+        assert (await c.commit(hand)).answer == "committed"
 
 
 @pytest.mark.parametrize("document", ["", "1", "1-", "-1", "x-1", "1-1 ", "1-1-1"])
