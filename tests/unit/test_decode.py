@@ -128,6 +128,12 @@ def test_documents_that_trip_decoders(text: str) -> None:
     assert Decoder("d").decode(f'{{"d": [{text}]}}'.encode()).documents == [text.encode()]
 
 
+def test_half_an_emoji_beside_its_stand_in_stops_rather_than_changes_it() -> None:
+    with pytest.raises(Stop, match="the page is not JSON"):
+        Decoder("d").decode(rb'{"d": ["\ud83d", "\ue83d"]}')
+    assert Decoder("d").decode(rb'{"d": ["\ue83d"]}').documents == [rb'"\ue83d"']
+
+
 def test_a_byte_order_mark_and_null_documents() -> None:
     assert Decoder("d").decode(b'\xef\xbb\xbf{"d": [1]}').documents == [b"1"]
     assert Decoder("d").decode(b'{"d": null}').documents == []
