@@ -5,16 +5,17 @@ import itertools
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from redis.asyncio import Redis
 
 from pagefleet.connection import open_redis
-from pagefleet.keys import QUEUE, SliceKeys
+from pagefleet.keys import DUE, QUEUE, SliceKeys
 from pagefleet.page import Checkpoint, Cursor
 from pagefleet.scripts import Committed, Ending, Part, Scripts
 
 T = TypeVar("T")
+Verb = Literal["pause", "resume", "cancel"]
 LEASE = 6.0
 HOUR = 3_600_000
 """In ms."""
@@ -114,6 +115,15 @@ class Case:
         """Page and index, as the slice's row has them."""
         row = await self.row()
         return int(row["page"]), int(row["index"])
+
+    async def now(self) -> int:
+        """Redis' time, in ms."""
+        seconds, microseconds = await self.call("TIME")
+        return int(seconds) * 1000 + int(microseconds) // 1000
+
+    async def due(self) -> float:
+        """When a scheduler looks at it again, in ms from now."""
+        return float(await self.call("ZSCORE", DUE, self.keys.tag)) - await self.now()
 
     async def documents(self) -> list[tuple[str, bytes]]:
         entries = await self.call("XRANGE", self.keys.documents, "-", "+")

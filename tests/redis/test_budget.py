@@ -60,11 +60,6 @@ def stand_still(seconds: float) -> None:
         pass
 
 
-async def milliseconds(c: Case) -> int:
-    seconds, microseconds = await c.call("TIME")
-    return int(seconds) * 1000 + int(microseconds) // 1000
-
-
 # The rate
 
 
@@ -91,7 +86,7 @@ async def test_a_worker_that_stood_still_comes_back_with_no_tokens(redis_url: st
 
 async def test_a_long_silence_earns_no_burst(redis_url: str) -> None:
     async with case(redis_url) as c:
-        await c.call("HSET", KEY, "free", await milliseconds(c) - HOUR * 1000, "step", 100)
+        await c.call("HSET", KEY, "free", await c.now() - HOUR * 1000, "step", 100)
         await c.call("PEXPIRE", KEY, 60_000)
         assert await c.scripts.token(ORIGIN, 0.02, 5, LIFE) == (5, LIFE)
         tokens, seconds = await c.scripts.token(ORIGIN, 0.02, 5, LIFE)
@@ -229,7 +224,7 @@ async def test_who_waits_takes_nothing_from_others(redis_url: str) -> None:
 
 async def test_after_the_clock_went_back_nobody_waits_for_it(redis_url: str) -> None:
     async with case(redis_url) as c:
-        ahead = await milliseconds(c) + HOUR * 1000
+        ahead = await c.now() + HOUR * 1000
         await c.call("HSET", KEY, "free", ahead, "step", 100, "blocked", ahead, "horizon", 5000)
         await c.call("PEXPIRE", KEY, 60_000)
         assert await c.scripts.token(ORIGIN, 0.02, 5, LIFE) == (5, LIFE)
@@ -240,7 +235,7 @@ async def test_after_the_clock_went_back_nobody_waits_for_it(redis_url: str) -> 
 
 async def test_after_the_clock_went_back_a_little_nobody_waits_longer_than_that(redis_url: str) -> None:
     async with case(redis_url) as c:
-        await c.call("HSET", KEY, "free", await milliseconds(c) + 900, "step", 100)
+        await c.call("HSET", KEY, "free", await c.now() + 900, "step", 100)
         await c.call("PEXPIRE", KEY, 60_000)
         tokens, seconds = await c.scripts.token(ORIGIN, 0.02, 5, LIFE)
         assert tokens == 0
