@@ -17,6 +17,8 @@ PROGRAM = str(Path(sys.executable).with_name("pagefleet"))
 PROGRESS = " documents · "
 """Stands in each line that shows progress."""
 PROCESSES = Path("/proc")
+ONE = ("--workers", "1")
+"""Enough where several are not the point: each takes a second to start."""
 WORKER, SCHEDULER, REDIS, COMMAND = ROLES = ("pagefleet_worker", "pagefleet_scheduler", "redis-server", PROGRAM)
 
 
