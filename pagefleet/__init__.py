@@ -19,6 +19,7 @@ Workers and schedulers are packages of their own, `pagefleet_worker` and `pagefl
 from pagefleet.crawl import Crawl, Limits, load
 from pagefleet.embedded import embedded
 from pagefleet.errors import (
+    CrawlCancelled,
     CrawlError,
     CrawlExists,
     CrawlFailed,
@@ -44,6 +45,7 @@ from pagefleet.verdict import Finding, Verdict
 __all__ = [
     "Client",
     "Crawl",
+    "CrawlCancelled",
     "CrawlError",
     "CrawlExists",
     "CrawlFailed",

@@ -10,7 +10,8 @@
         ├── RedisUnusable     not reachable, or set up so that it would lose documents
         ├── CrawlExists       another crawl has this name
         ├── CrawlMissing      no crawl has this name
-        ├── CrawlFailed       waited for, or read to its end, and it failed or was cancelled
+        ├── CrawlFailed       waited for, or read to its end, and it failed
+        │   └── CrawlCancelled    the same, and somebody cancelled it
         └── Trimmed           the documents asked for have been read and dropped
 
 A message says what was being done, what was found, and what to do next.
@@ -67,6 +68,10 @@ class CrawlMissing(FleetError):
 
 class CrawlFailed(FleetError):
     """The crawl failed or was cancelled before its end; what it has delivered stays."""
+
+
+class CrawlCancelled(CrawlFailed):
+    """Somebody cancelled the crawl; what it has delivered stays."""
 
 
 class Trimmed(FleetError):

@@ -16,7 +16,7 @@ from pagefleet import keys as key
 from pagefleet.connection import check, open_redis, patiently
 from pagefleet.crawl import Crawl
 from pagefleet.embedded import embedded
-from pagefleet.errors import CrawlExists, CrawlFailed, CrawlMissing, Trimmed
+from pagefleet.errors import CrawlCancelled, CrawlExists, CrawlFailed, CrawlMissing, Trimmed
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Cursor, Document
 from pagefleet.scripts import Scripts
@@ -295,9 +295,10 @@ def _missing(crawl_id: str) -> CrawlMissing:
 
 
 def _check_success(status: Status) -> None:
-    if status.state is not State.FINISHED:
-        why = status.error or "somebody cancelled it"
-        raise CrawlFailed(f"crawl {status.id} {status.state.value} behind {status.documents} documents: {why}")
+    if status.state is State.CANCELLED:
+        raise CrawlCancelled(f"crawl {status.id} was cancelled behind {status.documents:,} documents, for good")
+    if status.state is State.FAILED:
+        raise CrawlFailed(f"crawl {status.id} failed behind {status.documents} documents: {status.error}")
 
 
 def _status(crawl_id: str, row: Mapping[str, str], backlog: int) -> Status:

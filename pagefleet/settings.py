@@ -5,7 +5,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Times in seconds; the defaults were measured (reference/arq.md, reference/reliability.md)."""
+    """Times in seconds; the defaults were measured in prototypes; `docs/decisions/` names those that changed."""
 
     model_config = SettingsConfigDict(env_prefix="PAGEFLEET_", frozen=True, extra="ignore", populate_by_name=True)
 

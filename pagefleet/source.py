@@ -81,8 +81,12 @@ class PythonSource(BaseModel):
         module, _, name = self.function.partition(":")
         try:
             found = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError) as error:
-            raise Stop(f"importing the source {self.function}: {error}; install it where the workers run") from error
+        except Exception as error:
+            fault = f"{type(error).__name__}: {error}"
+            raise Stop(
+                f"importing the source {self.function}: {fault}; put it where the workers find it (PYTHONPATH), "
+                f"and what it does when run behind `if __name__ == '__main__'`"
+            ) from error
         if not isinstance(found, SourceFunction):
             raise Stop(f"importing the source {self.function}: it is not decorated with @source")
         return found.generator

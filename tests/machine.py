@@ -46,7 +46,13 @@ class Machine:
         """With its append-only file on, as an embedded one has it."""
         server = find_server()
         assert server is not None
-        options = {"port": 0, "unixsocket": self.place / "redis.sock", "dir": self.place, "appendonly": "yes", "save": ""}
+        options = {
+            "port": 0,
+            "unixsocket": self.place / "redis.sock",
+            "dir": self.place,
+            "save": "",
+            "appendonly": "yes",
+        }
         words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
         self.redis = self._start([str(server), *words])
 

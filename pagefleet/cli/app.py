@@ -1,6 +1,7 @@
 """The commands: each reads its options and says what the library does."""
 
 import asyncio
+import io
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -128,6 +129,12 @@ def resume(crawl_id: Id, redis: Redis = None) -> int:
 def cancel(crawl_id: Id, redis: Redis = None) -> int:
     """End a crawl where it is, for good; what it delivered stays."""
     return _steer(crawl_id, redis, Handle.cancel)
+
+
+@app.command()
+def forget(crawl_id: Id, consumer: Annotated[str, typer.Argument(metavar="READER")], redis: Redis = None) -> int:
+    """Keep no documents for a reader that will not come back; `pagefleet show` lists them."""
+    return _look(redis, lambda fleet: fleet.crawl(crawl_id).forget(consumer))
 
 
 @app.command()
@@ -267,7 +274,8 @@ def _check_environment() -> None:
 
 
 def _print(*parts: Any) -> None:
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
-    with console.capture() as printed:
-        console.print(*parts, sep="\n")
-    print("\n".join(line.rstrip() for line in printed.get().splitlines()))
+    is_terminal = sys.stdout.isatty()
+    text = io.StringIO()  # not stdout itself: rich ends the program its own way when nobody reads on
+    console = Console(file=text, highlight=False, force_terminal=is_terminal, width=None if is_terminal else WIDE)
+    console.print(*parts, sep="\n")
+    print("\n".join(line.rstrip() for line in text.getvalue().splitlines()))

@@ -9,7 +9,7 @@ from pagefleet.cli.local import LocalFleet
 from pagefleet.cli.output import Output, ReaderGone, Writing
 from pagefleet.cli.progress import Progress, say, size
 from pagefleet.crawl import Crawl
-from pagefleet.errors import CrawlFailed
+from pagefleet.errors import CrawlCancelled, CrawlFailed
 from pagefleet.fleet import Fleet, Handle, Status
 from pagefleet.states import State
 from pagefleet.tasks import ended
@@ -33,6 +33,8 @@ class Drain:
         """Crawl to the end and write every document once; answers the exit status."""
         try:
             return await self._run(redis)
+        except CrawlCancelled:
+            raise
         except CrawlFailed as error:
             where = f"; see its worker's log (here {LOG})" if INTERNAL in str(error) else ""
             raise CrawlFailed(f"{error}{where}; all is kept, and the same command goes on") from error
@@ -47,6 +49,8 @@ class Drain:
                     await writing.copy()
                 else:
                     await self._work(handle, fleet.url, writing)
+            if redis is None:
+                await handle.pause()  # the next crawl in this directory is not to go on with this one as well
             status = await handle.status()
             if status.state.is_over:
                 say(summary(status))
@@ -79,7 +83,8 @@ async def _go_on(handle: Handle, *, is_begun: bool) -> None:
     status = await handle.status()
     match status.state:
         case State.FAILED | State.PAUSED:
-            say(f"{handle.id} is {status.state}, and goes on behind document {status.documents:,}")
+            failed = "had failed, and " if status.state is State.FAILED else ""
+            say(f"{handle.id} {failed}goes on behind document {status.documents:,}")
             await handle.resume()
         case State.FINISHED:
             say(f"{handle.id} is finished already; to crawl again, give it another --name and -o")

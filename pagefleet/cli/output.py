@@ -7,6 +7,7 @@ the file there first: what was written behind it, half a line perhaps, comes aga
 import asyncio
 import errno
 import fcntl
+import hashlib
 import os
 import select
 import stat
@@ -24,6 +25,8 @@ from pagefleet.fleet import Handle
 from pagefleet.page import Document
 from pagefleet.tasks import ended
 
+MARKED = 4096
+"""Bytes at the end of a file that it is known by."""
 NONE = "0-0"
 """The id before the first document."""
 
@@ -89,8 +92,8 @@ class JsonLinesFile:
             ) from error
 
     def check(self, note: str | None) -> None:
-        """A note is the length that was written; behind that a crash may have left more."""
-        written, length = int(note or 0), self._length()
+        """A note is the length that was written, and what stood at its end; behind that a crash may have left more."""
+        (written, mark), length = _parsed(note), self._length()
         if length and note is None:
             raise Refused(
                 f"writing {self._path}: it holds {length:,} bytes that are not from this crawl; move it away or give "
@@ -102,8 +105,14 @@ class JsonLinesFile:
                 f"back, or remove it to have it written anew"
             )
 
+        if written and length >= written and mark != self._mark(written):
+            raise Refused(
+                f"writing {self._path}: it does not hold what this crawl wrote to it; another file is there. Put "
+                f"the right one back, move this one away to have it written anew, or give another -o"
+            )
+
     def go_on(self, note: str | None) -> bool:
-        written = int(note or 0)
+        written, _ = _parsed(note)
         if self._length() < written:
             return False
         try:
@@ -113,16 +122,22 @@ class JsonLinesFile:
         self._file.seek(written)
         return True
 
+    def _mark(self, written: int) -> str:
+        """Of the last bytes before this length: tells one file from another."""
+        end = os.pread(self._file.fileno(), min(written, MARKED), max(0, written - MARKED))
+        return hashlib.blake2b(end, digest_size=8).hexdigest()
+
     def _length(self) -> int:
         return os.fstat(self._file.fileno()).st_size
 
     async def write(self, documents: Sequence[Document]) -> str:
-        """The note is the length of the file."""
+        """The note is the length of the file, and its mark."""
         try:
             self._file.write(lines(documents))
             self._file.flush()
             os.fsync(self._file.fileno())
-            return str(self._file.tell())
+            written = self._file.tell()
+            return f"{written} {self._mark(written)}"
         except OSError as error:
             raise _broken(str(self._path), error) from error
 
@@ -226,6 +241,11 @@ def lines(documents: Sequence[Document]) -> bytes:
 BREAKS = bytes.maketrans(b"\r\n", b"  ")
 
 
+def _parsed(note: str | None) -> tuple[int, str]:
+    written, _, mark = (note or "0").partition(" ")
+    return int(written), mark
+
+
 class Writing:
     """One crawl's documents on their way into one output.
 
@@ -267,6 +287,7 @@ class Writing:
                     f"writing all documents of {self._handle.id}: the first of them have been read, and dropped to "
                     f"make room; crawl again under another --name"
                 )
+            await self._handle.forget(self._output.consumer)  # a consumer only goes forwards
             await self._handle.acknowledge(self._output.consumer, NONE, "0")  # nothing is dropped before it is written
         return self._after not in (None, NONE)
 

@@ -8,6 +8,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local JOB_LIFE = 30 * 24 * 3600 * 1000 -- arq drops a job that waited longer; its own default is a day
 local GRACE = 6000 -- before the scheduler asks whether a queued slice's job is still there
+local TAKEN_GRACE = 2000 -- between the job's being taken by a worker and its lease
 
 -- Is a time that was set to be `wait` ms away still ahead? Also no when Redis' clock went back.
 local function is_ahead(moment, wait)

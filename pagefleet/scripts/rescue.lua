@@ -8,6 +8,12 @@ if state == 'queued' then
   -- A job that waits its turn is not lost, however long the queue: a naive rescuer livelocks here.
   local job = tag .. ':' .. leases
   local start = redis.call('ZSCORE', queue, job)
+  if redis.call('EXISTS', 'arq:in-progress:' .. job) == 1 and redis.call('HGET', slice, 'taken') ~= leases then
+    -- A worker has just taken the job, and its lease is on the way; or the worker died in between, as will be seen.
+    redis.call('HSET', slice, 'taken', leases)
+    redis.call('ZADD', due, now + TAKEN_GRACE, tag)
+    return 'waiting'
+  end
   if start and redis.call('EXISTS', 'arq:job:' .. job) == 1 and redis.call('EXISTS', 'arq:in-progress:' .. job) == 0 then
     if tonumber(start) > now then
       redis.call('ZADD', queue, now, job) -- Redis' clock went back, and arq would wait until it is there again

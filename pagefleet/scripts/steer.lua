@@ -17,7 +17,7 @@ if verb == 'pause' and is_open then
   after = 'paused'
 elseif verb == 'cancel' and (is_open or state == 'paused' or state == 'failed') then
   after = 'cancelled'
-  redis.call('HSET', slice, 'finished', now)
+  redis.call('HSET', slice, 'finished', now, 'error', '')
 end
 if not after then
   return state

@@ -65,7 +65,9 @@ async def test_kill_9_to_the_next_page_elsewhere_takes_at_most_10_s(server: Api,
             return status.documents > before.documents and status.worker != held.worker
 
         await wait_until(elsewhere, 30)
-        assert time.monotonic() - killed <= 10
+        seconds = time.monotonic() - killed
+        print(f"kill -9 to the next page elsewhere: {seconds:.1f} s")
+        assert seconds <= 10
         assert (await handle.wait(60)).rescued == 1
         await assert_whole(handle, "killed", 4000)
     await assert_nothing_left(here.url)
@@ -85,7 +87,9 @@ async def test_sigterm_frees_the_lease_within_half_a_second(server: Api, here: M
             return not (await handle.status()).worker
 
         await wait_until(free)
-        assert time.monotonic() - told <= 0.5
+        seconds = time.monotonic() - told
+        print(f"SIGTERM to the free lease: {seconds:.2f} s")
+        assert seconds <= 0.5
         assert worker.wait(10) == 0
         assert (await handle.status()).state == "queued"
 

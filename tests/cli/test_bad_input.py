@@ -184,7 +184,7 @@ def test_a_page_that_cannot_be_had(server: Api, shell: Shell, fault: str, error:
     failed(shell, file, f"crawl things failed behind 0 documents: {error}")
     again = shell.run("crawl", file, "-o", "o.jsonl", *ONE)
     assert again.ends() == 0
-    assert again.lines[0] == "pagefleet: things is failed, and goes on behind document 0"
+    assert again.lines[0] == "pagefleet: things had failed, and goes on behind document 0"
     assert (shell.place / "o.jsonl").read_bytes() == expected("things", 10)
 
 

@@ -275,9 +275,9 @@ def test_ids_and_fingerprints() -> None:
     [
         (
             "no.such.module:f",
-            "importing the source no.such.module:f: No module named 'no'; install it where the workers run",
+            "importing the source no.such.module:f: ModuleNotFoundError: No module named 'no'; put it where",
         ),
-        (f"{__name__}:absent", "has no attribute 'absent'; install it where the workers run"),
+        (f"{__name__}:absent", "has no attribute 'absent'; put it where"),
         (f"{__name__}:undecorated", "it is not decorated with @source"),
     ],
 )

@@ -6,6 +6,10 @@ import sys
 import time
 from contextlib import suppress
 
+INFANCY = 5.0
+"""Seconds within which a process that fails has not got off the ground."""
+TRIES = 3
+
 
 class Processes:
     """`count` workers with these arguments; their Redis is the environment's."""
@@ -15,6 +19,9 @@ class Processes:
         self._command = [sys.executable, "-m", "pagefleet_worker", *arguments, "--parent", str(os.getpid())]
         self._children: set[int] = set()
         self._is_draining = False
+        self._started = 0.0
+        self._failures = 0
+        self._failed = False
 
     def run(self) -> int:
         """Until a signal has drained all; 0, or 1 if one of them did not end well."""
@@ -31,10 +38,17 @@ class Processes:
                 self._replace(child, code)
             elif code != -signal.SIGTERM:  # that one had not begun to listen to signals
                 worst = max(worst, abs(code))
-        return min(worst, 1)
+        return 1 if self._failed else min(worst, 1)
 
     def _replace(self, child: int, code: int) -> None:
-        """Not faster than one a second: what ends at once would otherwise keep the machine busy."""
+        """Not faster than one a second, and not for ever when each fails as soon as it is there."""
+        is_infant = code > 0 and time.monotonic() - self._started < INFANCY
+        self._failures = self._failures + 1 if is_infant else 0
+        if self._failures >= TRIES:
+            print(f"pagefleet worker: {TRIES} processes failed at their start; mend that first", file=sys.stderr)
+            self._failed = True
+            self._drain()
+            return
         print(f"pagefleet worker: process {child} ended with {code}; starting another", file=sys.stderr)
         time.sleep(1)
         self._start()
@@ -42,6 +56,7 @@ class Processes:
     def _start(self) -> None:
         if not self._is_draining:
             # In process groups of their own: a terminal's Ctrl-C would reach them too, and then once more from here.
+            self._started = time.monotonic()
             self._children.add(os.posix_spawn(sys.executable, self._command, os.environ, setpgroup=0))
         if self._is_draining:  # the signal came while this one started
             self._drain()
