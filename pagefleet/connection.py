@@ -49,7 +49,7 @@ def open_pool(url: str, *, is_patient: bool = False) -> ConnectionPool:
     `sentinel://[user:password@]host:port,host:port/service[/database]`; raises `RedisUnusable` for another.
 
     A patient pool tries each command again until Redis answers. arq needs that: it has no thought of its own for a
-    Redis that goes away, and a busy worker would live on without ever polling again (reference/arq.md, 1.4).
+    Redis that goes away, and a busy worker would live on without ever polling again.
     """
     options: dict[str, Any] = {"socket_timeout": 5.0, "socket_connect_timeout": 2.0, "health_check_interval": 15}
     if is_patient:

@@ -18,7 +18,7 @@ from pagefleet.url import joined, safe
 
 LONGEST_WAIT = 86_400.0
 """Seconds: a Retry-After of a day is obeyed; a longer one is taken for a mistake. Peers cut it to a minute or five,
-and are banned (reference/peers.md)."""
+and are banned."""
 UNNAMED_WAIT = 5.0
 """Seconds after a 429 that does not say how long."""
 SHORTEST_WAIT = 1.0

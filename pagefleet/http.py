@@ -1,7 +1,7 @@
 """The one seam to HTTP: httpx clients that answer with bounded, decompressed `Response`s, and nothing else.
 
 The asynchronous client sits on aiohttp's transport: httpx' own costs 8.8 ms a page at 64 crawls, since its pool
-looks at every connection for every request (reference/performance.md, 2).
+looks at every connection for every request.
 """
 
 import asyncio

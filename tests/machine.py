@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 from redis.asyncio import Redis
@@ -120,7 +120,8 @@ async def assert_whole(handle: Handle, collection: str, count: int) -> None:
 
 async def assert_nothing_left(url: str) -> None:
     """No queue, nothing due, no lease, and no key of arq's without a lifetime."""
-    async with Redis.from_url(url, decode_responses=True) as redis:
+    redis: Any = Redis.from_url(url, decode_responses=True)  # Any: redis-py types most of its methods for two clients
+    async with redis:
         assert await redis.zcard("pagefleet:queue") == 0
         assert await redis.zcard("pagefleet:due") == 0
         async for key in redis.scan_iter("arq:*"):

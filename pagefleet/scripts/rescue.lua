@@ -7,13 +7,18 @@ local state, moment, wait, leases, reason, limit = unpack(row)
 if state == 'queued' then
   -- A job that waits its turn is not lost, however long the queue: a naive rescuer livelocks here.
   local job = tag .. ':' .. leases
-  local start = redis.call('ZSCORE', queue, job)
-  if redis.call('EXISTS', 'arq:in-progress:' .. job) == 1 and redis.call('HGET', slice, 'taken') ~= leases then
+  if redis.call('EXISTS', 'arq:in-progress:' .. job) == 1 then
     -- A worker has just taken the job, and its lease is on the way; or the worker died in between, as will be seen.
-    redis.call('HSET', slice, 'taken', leases)
-    redis.call('ZADD', due, now + TAKEN_GRACE, tag)
-    return 'waiting'
+    local is_seen = redis.call('HGET', slice, 'taken') == leases
+    if not is_seen then
+      redis.call('HSET', slice, 'taken', leases)
+      redis.call('ZADD', due, now + TAKEN_GRACE, tag)
+    end
+    if not is_seen or is_ahead(redis.call('ZSCORE', due, tag), TAKEN_GRACE) then
+      return 'waiting'
+    end
   end
+  local start = redis.call('ZSCORE', queue, job)
   if start and redis.call('EXISTS', 'arq:job:' .. job) == 1 and redis.call('EXISTS', 'arq:in-progress:' .. job) == 0 then
     if tonumber(start) > now then
       redis.call('ZADD', queue, now, job) -- Redis' clock went back, and arq would wait until it is there again

@@ -17,6 +17,8 @@ pytestmark = pytest.mark.chaos
 
 SEED = int(os.environ.get("SEED", "20"))
 STORM = float(os.environ.get("STORM_SECONDS", "15"))
+COUNT = round(STORM * 100)
+"""Documents of a crawl: about as long as the storm."""
 STYLES = ("offset", "page", "cursor", "next_url", "link_header", "offset")
 SHORT = {"PAGEFLEET_LEASE": "1.2", "PAGEFLEET_RENEW": "0.4", "PAGEFLEET_SWEEP": "0.2", "PAGEFLEET_TURN": "2"}
 
@@ -70,7 +72,7 @@ async def test_every_document_once_and_in_order(tmp_path: Path) -> None:
                 status = await handle.wait(120)
                 rescues += status.rescued
                 print(f"seed {SEED}: {handle.id} {status.leases} leases, {status.rescued} rescues")
-                await assert_whole(handle, f"s{n}", round(STORM * 100) + n)
+                await assert_whole(handle, f"s{n}", COUNT + n)
         print(f"seed {SEED}: {blows}")
         assert rescues > 0  # or it was no storm
         assert "Traceback" not in here.log()

@@ -186,8 +186,9 @@ class Case:
             await self.call("RESTORE", name, HOUR if name.startswith((b"arq:job", b"arq:in")) else 0, value)
 
     async def run_out(self) -> None:
-        """The lease, or the snooze, ended a while ago."""
+        """The lease, the snooze or the grace ended a while ago."""
         await self.call("HSET", self.keys.slice, "until", 1)
+        await self.call("ZADD", DUE, "XX", 1, self.keys.tag)
 
 
 @asynccontextmanager

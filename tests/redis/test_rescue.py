@@ -22,7 +22,7 @@ async def test_a_job_that_waits_its_turn_is_not_rescued_however_long_the_queue(r
         await c.call("ZREMRANGEBYSCORE", QUEUE, 0, 300)
 
 
-@pytest.mark.parametrize("lost", ["from the queue", "its body", "both", "in progress"])
+@pytest.mark.parametrize("lost", ["from the queue", "its body", "both"])
 async def test_a_job_that_arq_lost_is_rescued_once(redis_url: str, lost: str) -> None:
     async with case(redis_url, 2) as c:
         await c.enqueue()
@@ -30,8 +30,6 @@ async def test_a_job_that_arq_lost_is_rescued_once(redis_url: str, lost: str) ->
             await c.call("ZREM", QUEUE, "crawl:0:1")
         if lost in ("its body", "both"):
             await c.call("DEL", "arq:job:crawl:0:1")
-        if lost == "in progress":
-            await c.claim()  # by a worker that was killed before it leased
         assert await c.scripts.rescue(c.keys) == "rescued"
         assert await c.jobs() == ["crawl:0:2"]
         assert await c.call("EXISTS", "arq:job:crawl:0:1", "arq:in-progress:crawl:0:1") == 0
@@ -39,6 +37,28 @@ async def test_a_job_that_arq_lost_is_rescued_once(redis_url: str, lost: str) ->
         assert await c.scripts.lease(c.keys, 1, "late", LEASE, "worker") is None
         row = await c.row()
         assert row["rescued"] == "1"
+
+
+async def test_a_job_that_was_just_taken_is_left_alone_for_a_moment_by_all_schedulers(redis_url: str) -> None:
+    async with case(redis_url, 2) as c:
+        await c.enqueue()
+        await c.claim()
+        assert [await c.scripts.rescue(c.keys) for _ in range(3)] == ["waiting"] * 3
+        assert 1000 < await c.due() <= 2000
+        assert await c.scripts.lease(c.keys, 1, "fence", LEASE, "worker") is not None
+
+
+async def test_a_job_whose_worker_died_before_its_lease_is_rescued(redis_url: str) -> None:
+    async with case(redis_url, 2) as c:
+        await c.enqueue()
+        await c.claim()
+        assert await c.scripts.rescue(c.keys) == "waiting"
+        await c.run_out()
+        assert await c.scripts.rescue(c.keys) == "rescued"
+        assert await c.jobs() == ["crawl:0:2"]
+        assert await c.call("EXISTS", "arq:job:crawl:0:1", "arq:in-progress:crawl:0:1") == 0
+        await c.claim()
+        assert await c.scripts.rescue(c.keys) == "waiting"  # the next one has its moment, too
 
 
 async def test_a_lease_is_left_alone_until_it_ran_out(redis_url: str) -> None:

