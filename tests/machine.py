@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -102,7 +102,7 @@ class Machine:
 
 
 @contextmanager
-def machine(place: Path, **environment: str) -> Iterator[Machine]:
+def machine(place: Path, **environment: str) -> Generator[Machine]:
     """A machine with a running Redis; nothing of it is left when the block ends."""
     started = Machine(place, **environment)
     try:

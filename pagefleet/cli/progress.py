@@ -97,6 +97,7 @@ class Watch:
         self._workers = workers
         self._seen: deque[tuple[float, int]] = deque()
         self._going = time.monotonic()
+        self._readers: tuple[dict[str, str], float] = {}, self._going
 
     async def look(self) -> Look:
         """The crawl now."""
@@ -123,7 +124,7 @@ class Watch:
             case State.PAUSED:
                 return f"waits for `pagefleet resume {status.id}`"
             case State.SNOOZED if status.reason == "backlog":
-                return f"waits until somebody reads: {await self._laggards()}"
+                return await self._laggards(status.id)
             case State.SNOOZED:
                 seconds = max(0.0, (status.until or 0) - time.time())
                 return f"waits for {duration(seconds)}: {status.reason}"
@@ -132,11 +133,16 @@ class Watch:
             case _:
                 return ""
 
-    async def _laggards(self) -> str:
-        """Who holds the documents."""
-        there = (await self._handle.consumers()).items()
-        readers = [f"{name or 'an unnamed reader'} stands at {position}" for name, position in there]
-        return "; ".join(readers) or "nobody has begun to"
+    async def _laggards(self, crawl_id: str) -> str:
+        """Who holds the documents; and, when none of them has moved for a while, what can be done."""
+        there = await self._handle.consumers()
+        if there != self._readers[0]:
+            self._readers = there, time.monotonic()
+        readers = "; ".join(f"{name or 'an unnamed reader'} stands at {at}" for name, at in sorted(there.items()))
+        words = f"waits until somebody reads: {readers or 'nobody has begun to'}"
+        if there and time.monotonic() - self._readers[1] > SELDOM:
+            words += f"; `pagefleet forget {crawl_id} READER` gives up one that will not come back"
+        return words
 
 
 class Manner(Enum):

@@ -236,6 +236,24 @@ async def test_an_edited_crawl_does_not_write_into_the_file_of_the_one_before(se
     assert len(shell.run("ls").stdout.splitlines()) == 2  # the edited one was not even started
 
 
+async def test_a_file_that_is_not_the_one_that_was_written(server: Api, shell: Shell) -> None:
+    """Longer or shorter, it is not touched."""
+    file, out = things(server, shell, count=30), shell.place / "out.jsonl"
+    assert shell.run("crawl", file, "-o", "out.jsonl", *ONE).ends() == 0
+    for other, found in (
+        (
+            b"x" * 10_000,
+            "it does not hold what this crawl wrote to it; another file is there. Put the right one back, ",
+        ),
+        (b"x", "this crawl wrote 7,250 bytes to it, and it holds 1 now; put it back, or remove it "),
+    ):
+        out.write_bytes(other)
+        again = shell.run("crawl", file, "-o", "out.jsonl", *ONE)
+        assert again.ends() == 2
+        assert again.error.startswith(f"pagefleet: writing {out}: {found}")
+        assert out.read_bytes() == other
+
+
 async def test_one_file_has_one_writer(server: Api, shell: Shell) -> None:
     file = things(server, shell, delay=0.02)
     crawl = shell.start("crawl", file, "-o", "out.jsonl", *ONE)
