@@ -221,37 +221,26 @@ async def test_what_has_finished_is_not_done_again(server: Api, shell: Shell) ->
     ]
 
 
-async def test_an_edited_crawl_does_not_write_into_the_file_of_the_one_before(server: Api, shell: Shell) -> None:
-    said = description(server.url, "things", count=30, size=10)
-    out = shell.place / "out.jsonl"
+async def test_a_file_that_is_not_this_crawls_is_not_touched(server: Api, shell: Shell) -> None:
+    said, out = description(server.url, "things", count=30, size=10), shell.place / "out.jsonl"
     assert shell.run("crawl", shell.write("c", said), "-o", "out.jsonl", *ONE).ends() == 0
-    edited = shell.run("crawl", shell.write("c", {**said, "params": {"new": 1}}), "-o", "out.jsonl")
-    assert edited.ends() == 2
-    length = len(expected("things", 30))
-    assert edited.error == (
-        f"pagefleet: writing {out}: it holds {length:,} bytes that are not from this crawl; move it away or give "
-        f"another -o"
-    )
-    assert out.read_bytes() == expected("things", 30)
-    assert len(shell.run("ls").stdout.splitlines()) == 2  # the edited one was not even started
+    mine = expected("things", 30)
 
-
-async def test_a_file_that_is_not_the_one_that_was_written(server: Api, shell: Shell) -> None:
-    """Longer or shorter, it is not touched."""
-    file, out = things(server, shell, count=30), shell.place / "out.jsonl"
-    assert shell.run("crawl", file, "-o", "out.jsonl", *ONE).ends() == 0
-    for other, found in (
-        (
-            b"x" * 10_000,
-            "it does not hold what this crawl wrote to it; another file is there. Put the right one back, ",
-        ),
-        (b"x", "this crawl wrote 7,250 bytes to it, and it holds 1 now; put it back, or remove it "),
-    ):
-        out.write_bytes(other)
-        again = shell.run("crawl", file, "-o", "out.jsonl", *ONE)
+    def refused(content: bytes, why: str, **edited: Any) -> None:
+        out.write_bytes(content)
+        again = shell.run("crawl", shell.write("c", {**said, **edited}), "-o", "out.jsonl")
         assert again.ends() == 2
-        assert again.error.startswith(f"pagefleet: writing {out}: {found}")
-        assert out.read_bytes() == other
+        assert again.error.startswith(f"pagefleet: writing {out}: {why}")
+        assert out.read_bytes() == content
+
+    refused(mine, f"it holds {len(mine):,} bytes that are not from this crawl; move it away or", params={"new": 1})
+    refused(
+        b"x" * 10_000, "it does not hold what this crawl wrote to it; another file is there. Put the right one back"
+    )
+    refused(
+        b"x", f"this crawl wrote {len(mine):,} bytes to it, and it holds 1 now; put it back, or remove it to have it"
+    )
+    assert len(shell.run("ls").stdout.splitlines()) == 2  # the edited one was not even started
 
 
 async def test_one_file_has_one_writer(server: Api, shell: Shell) -> None:
