@@ -27,8 +27,9 @@ from pagefleet.verdict import Signals, Verdict, judge
 BEFORE_ALL = "0-0"
 """The id behind which a stream begins."""
 UNNAMED = "unnamed-"
-READ = 500
-"""Documents that are read at once."""
+READ, READ_FIRST, READ_BYTES = 500, 20, 2 * 1024**2
+"""Documents that are read at once: at most, to begin with, and about so many bytes of them. One answer must come within
+a connection's time-out, also over a slow line."""
 Description: TypeAdapter[Crawl | PythonSource] = TypeAdapter(
     Annotated[Crawl | PythonSource, Field(discriminator="kind")]
 )
@@ -211,9 +212,9 @@ class Handle:
 
         Following, it waits for more until the crawl is over; else it ends with what is there now.
         """
-        after = after or BEFORE_ALL
+        after, count = after or BEFORE_ALL, READ_FIRST
         while True:
-            entries, state, trimmed = await self._read(after)
+            entries, state, trimmed = await self._read(after, count)
             if _place(after) < _place(trimmed):
                 raise Trimmed(
                     f"reading {self.id} behind {after}: the documents up to {trimmed} were read by every consumer and "
@@ -222,6 +223,7 @@ class Handle:
             if entries:
                 yield entries
                 after = entries[-1].id
+                count = max(1, min(READ, READ_BYTES * len(entries) // (sum(map(len, entries)) + 1)))
             elif state.is_over:
                 _check_success(await self.status())
                 return
@@ -230,12 +232,12 @@ class Handle:
                     return
                 await self._await_more(after)
 
-    async def _read(self, after: str) -> tuple[list[Document], State, str]:
+    async def _read(self, after: str, count: int) -> tuple[list[Document], State, str]:
         """What is there, the slice's state and what was trimmed, all at one moment."""
 
         async def look() -> list[Any]:
             async with self._fleet.redis.pipeline(transaction=True) as pipe:
-                pipe.xread({self.keys.documents: after}, count=READ)
+                pipe.xread({self.keys.documents: after}, count=count)
                 pipe.hmget(self.keys.slice, ["state", "trimmed"])
                 return await pipe.execute()
 
