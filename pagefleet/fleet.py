@@ -27,9 +27,9 @@ from pagefleet.verdict import Signals, Verdict, judge
 BEFORE_ALL = "0-0"
 """The id behind which a stream begins."""
 UNNAMED = "unnamed-"
-READ, READ_FIRST, READ_BYTES = 500, 20, 2 * 1024**2
-"""Documents that are read at once: at most, to begin with, and about so many bytes of them. One answer must come within
-a connection's time-out, also over a slow line."""
+READ, READ_BYTES = 500, 2 * 1024**2
+"""Documents that are read at once: at most so many, and about so many bytes of them. One answer must come within a
+connection's time-out, also over a slow line."""
 Description: TypeAdapter[Crawl | PythonSource] = TypeAdapter(
     Annotated[Crawl | PythonSource, Field(discriminator="kind")]
 )
@@ -212,7 +212,8 @@ class Handle:
 
         Following, it waits for more until the crawl is over; else it ends with what is there now.
         """
-        after, count = after or BEFORE_ALL, READ_FIRST
+        after, status = after or BEFORE_ALL, await self.status()
+        count = _at_once(status.documents, status.bytes)
         while True:
             entries, state, trimmed = await self._read(after, count)
             if _place(after) < _place(trimmed):
@@ -223,7 +224,7 @@ class Handle:
             if entries:
                 yield entries
                 after = entries[-1].id
-                count = max(1, min(READ, READ_BYTES * len(entries) // (sum(map(len, entries)) + 1)))
+                count = _at_once(len(entries), sum(map(len, entries)))
             elif state.is_over:
                 _check_success(await self.status())
                 return
@@ -238,13 +239,15 @@ class Handle:
         async def look() -> list[Any]:
             async with self._fleet.redis.pipeline(transaction=True) as pipe:
                 pipe.xread({self.keys.documents: after}, count=count)
-                pipe.hmget(self.keys.slice, ["state", "trimmed"])
+                pipe.hmget(self.keys.slice, ["state", "trimmed", "page", "index"])
                 return await pipe.execute()
 
-        found, (state, trimmed) = await patiently(look, f"reading {self.id}", self._fleet.patience)
+        found, (state, trimmed, *checkpoint) = await patiently(look, f"reading {self.id}", self._fleet.patience)
         if state is None:
             raise _missing(self.id)
+        end = (int(checkpoint[0]), int(checkpoint[1]))  # what is behind it is left from a torn write
         documents = [_document(entry_id, fields) for _, entries in found for entry_id, fields in entries]
+        documents = [document for document in documents if _place(document.id) < end]
         return documents, State(state.decode()), (trimmed or b"0-0").decode()
 
     async def _await_more(self, after: str) -> None:
@@ -285,6 +288,11 @@ class Handle:
 
 def _document(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Document:
     return Document(fields[b"d"], entry_id.decode(), fields[b"k"].decode() if b"k" in fields else None)
+
+
+def _at_once(documents: int, size: int) -> int:
+    """How many to read at once, where so many have this size."""
+    return max(1, min(READ, READ_BYTES * documents // size)) if size else READ
 
 
 def _place(document: str) -> tuple[int, int]:
