@@ -28,6 +28,8 @@ SELDOM = 5.0
 """Seconds between two lines where nobody watches them change, and until waiting is worth a word."""
 WINDOW = 10.0
 """Seconds that a rate is taken over."""
+LONGEST_NAME = 30
+"""Columns for a crawl and its state; the bar and the counts need the rest of a narrow terminal."""
 UNITS = ("kB", "MB", "GB", "TB")
 
 
@@ -64,7 +66,7 @@ class Look:
     def display(self) -> RenderableType:
         """Two lines for a terminal, and a third one when something is the matter."""
         top = Table.grid(padding=(0, 2), expand=True)
-        top.add_column(no_wrap=True, overflow="ellipsis")
+        top.add_column(no_wrap=True, overflow="ellipsis", max_width=LONGEST_NAME)
         top.add_column(ratio=1)
         top.add_column(no_wrap=True)
         bar = ProgressBar(self.status.total or 0, self.status.documents) if self.status.total else ""
@@ -122,7 +124,7 @@ class Watch:
             case State.QUEUED if time.monotonic() - self._going > SELDOM:
                 return "waits for a worker; is there one? `pagefleet worker` starts it, and so does `pagefleet crawl`"
             case State.PAUSED:
-                return f"waits for `pagefleet resume {status.id}`"
+                return f"waits for `pagefleet resume {status.id}`, or for its `pagefleet crawl` to be given again"
             case State.SNOOZED if status.reason == "backlog":
                 return await self._laggards(status.id)
             case State.SNOOZED:
