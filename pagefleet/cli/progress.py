@@ -28,8 +28,8 @@ SELDOM = 5.0
 """Seconds between two lines where nobody watches them change, and until waiting is worth a word."""
 WINDOW = 10.0
 """Seconds that a rate is taken over."""
-LONGEST_NAME = 30
-"""Columns for a crawl and its state; the bar and the counts need the rest of a narrow terminal."""
+LONGEST_NAME = 24
+"""Columns for a crawl's id; its state, the bar and the counts need the rest of a narrow terminal."""
 UNITS = ("kB", "MB", "GB", "TB")
 
 
@@ -65,12 +65,13 @@ class Look:
 
     def display(self) -> RenderableType:
         """Two lines for a terminal, and a third one when something is the matter."""
-        top = Table.grid(padding=(0, 2), expand=True)
+        top = Table.grid(padding=(0, 1), expand=True)
         top.add_column(no_wrap=True, overflow="ellipsis", max_width=LONGEST_NAME)
+        top.add_column(no_wrap=True, style="bold")
         top.add_column(ratio=1)
         top.add_column(no_wrap=True)
         bar = ProgressBar(self.status.total or 0, self.status.documents) if self.status.total else ""
-        top.add_row(Text(f"{self.status.id} {self.status.state}", style="bold"), bar, self._documents())
+        top.add_row(Text(self.status.id, style="bold"), self.status.state.value, bar, self._documents())
         parts: list[RenderableType] = [top, Text(" · ".join(self._counts()), no_wrap=True, overflow="ellipsis")]
         if self.trouble:
             parts.append(Text(self.trouble, style="yellow"))
