@@ -21,6 +21,12 @@ T = TypeVar("T")
 Child = subprocess.Popen[bytes]
 
 
+INSTALLED = os.pathsep.join(
+    place for place in os.environ.get("PATH", "").split(os.pathsep) if Path(place) != Path(sys.executable).parent
+)
+"""PATH without this environment's own programs: an activated one would put the wheel's Redis first."""
+
+
 async def wait_until(fact: Callable[[], Awaitable[T | None]], seconds: float = 60.0) -> T:
     """Wait for a fact, not for time: the first true answer of `fact`."""
     deadline = time.monotonic() + seconds

