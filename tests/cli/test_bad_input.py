@@ -6,9 +6,8 @@ What a crawl has delivered until then is kept: when the cause is mended, the sam
 import re
 import shlex
 import socket
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -27,7 +26,6 @@ FILES: dict[str, bytes] = {
     "odd.toml": f'{URL}{OFFSET}name = "a b/c"'.encode(),
     "syntax.toml": b"url = ",
     "empty.toml": b"",
-    "empty.json": b"",
     "binary.toml": b"\x00\xff\xfe",
 }
 ADVICE = "write redis://host:6379/0, rediss://..., unix:///path or sentinel://host:26379/service"
@@ -49,23 +47,19 @@ REFUSALS = [
     Refusal("crawl secret.toml", "…file secret.toml: …the secret Authorization in headers would be stored…; put it …"),
     Refusal("crawl odd.toml", "…file odd.toml: name is 'a b/c': use 1 to 100 letters, digits, dots, dashes or …"),
     Refusal("crawl syntax.toml", "reading the crawl file syntax.toml as TOML: Invalid value (…); correct it"),
-    Refusal("crawl empty.json", "reading the crawl file empty.json as JSON: Expecting value: line 1 …; correct it"),
     Refusal("crawl binary.toml", "…binary.toml: it is not text (byte 1 is 0xff); give the path of a TOML or JSON file"),
     Refusal("crawl none.toml", "…none.toml: No such file or directory; give the path of a TOML or JSON file"),
     Refusal("enqueue .", "reading the crawl file .: Is a directory; give the path of a TOML or JSON file"),
     # The command line
     Refusal("crawl good.toml --workers 0", "…'--workers': Input should be greater than or equal to 1; `… --help` …"),
-    Refusal("crawl", "reading the command line: Missing argument 'FILE'; `pagefleet crawl --help` says what there is"),
     Refusal("crawl good.toml --wrokers 1", "…No such option: --wrokers…--workers…; `pagefleet crawl --help` says …"),
     # The output
     Refusal("crawl good.toml -o .", "opening … for the documents: it is a directory; give the path of a file"),
     Refusal("crawl good.toml -o no/o.jsonl", "opening …: there is no directory …/no; make it or give another -o"),
     Refusal("crawl good.toml -o good.toml/o.jsonl", "opening …: …/good.toml is not a directory; give another -o"),
-    Refusal("crawl good.toml -o good.toml", "writing …/good.toml: it holds 59 bytes that are not from this crawl; …"),
     # The Redis
     Refusal("ls --redis localhost", f"reading the Redis URL localhost: {ADVICE}"),
     Refusal("ls --redis ''", f"reading the Redis URL : {ADVICE}"),
-    Refusal("ls --redis redis://localhost:99999", "reading the Redis URL redis://localhost:99999: Port …"),
     Refusal("ls --redis redis://localhost/mine", "…: a database is a number, and here it is 'mine'"),
     Refusal("ls --redis 'redis://localhost?colour=red'", "reading the Redis URL …: there is no option 'colour'"),
     Refusal(
@@ -154,71 +148,108 @@ def test_a_name_that_another_crawl_has(server: Api, shell: Shell) -> None:
     )
 
 
-# What a source does: the crawl fails, and goes on when that is mended
+# What a source or an output does: the crawl fails, and goes on when that is mended
 
 
-def once(server: Api, shell: Shell, fault: str, **params: Any) -> Path:
-    """A crawl of one page that can be had at the second time only."""
-    said = description(server.url, "things", "next_url", count=10, size=10, fault=fault, times=1, **params)
-    return shell.write("things", {**said, "name": "things"})
-
-
-def failed(shell: Shell, file: Path, error: str) -> None:
-    """Crawl, and fail so; what is in the output stays."""
-    crawl = shell.run("crawl", file, "-o", "o.jsonl", *ONE)
-    assert crawl.ends() == 1
-    lines = [line for line in crawl.lines if "goes on behind document" not in line]
-    assert len(lines) == 1
-    assert matches(lines[0], f"{error}; all is kept, and the same command goes on"), lines
-
-
-@pytest.mark.parametrize(
-    ("fault", "error"),
-    [
-        ("404", "fetching http://…/c/things?…: the server answered 404 'made to fail'; check the crawl's url"),
-        ("html", "reading http://…/c/things?… (text/html…): the page is not JSON (…): it starts with '<html>…'"),
-    ],
-)
-def test_a_page_that_cannot_be_had(server: Api, shell: Shell, fault: str, error: str) -> None:
-    file = once(server, shell, fault)
-    failed(shell, file, f"crawl things failed behind 0 documents: {error}")
-    again = shell.run("crawl", file, "-o", "o.jsonl", *ONE)
-    assert again.ends() == 0
-    assert again.lines[0] == "pagefleet: things had failed, and goes on behind document 0"
-    assert (shell.place / "o.jsonl").read_bytes() == expected("things", 10)
-
-
-def test_documents_that_are_not_where_the_crawl_says(server: Api, shell: Shell) -> None:
-    said = {**description(server.url, "things", count=10), "documents": "dta"}
-    crawl = shell.run("crawl", shell.write("things", said), "-o", "o.jsonl", *ONE)
-    assert crawl.ends() == 1
-    assert matches(
-        crawl.error,
-        "crawl … failed behind 0 documents: reading http://…/c/things?… (application/json): no 'dta' in the page: an "
-        "object with the members 'meta', 'data'; correct the crawl's documents='dta'; all is kept, and …",
-    )
-    assert (shell.place / "o.jsonl").read_bytes() == b""  # so that the mended crawl may write it
-
-
-def test_a_host_that_does_not_answer(shell: Shell) -> None:
-    """What is being tried again is shown before it is given up; and when there is a server at last, it goes on."""
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    said = {**description(f"http://127.0.0.1:{port}", "things", count=30, size=10), "limits": {"attempts": 4}}
-    file = shell.write("things", said)
-    crawl = shell.run("crawl", file, "-o", "o.jsonl", *ONE)
-    assert crawl.ends() == 1
-    refused = f"Cannot connect to host 127.0.0.1:{port} [Connect call failed ('127.0.0.1', {port})]"
-    assert f" · tries again: http://127.0.0.1:{port}: {refused}" in crawl.stderr
-    assert len(crawl.lines) == 1
-    assert matches(
-        crawl.error,
-        f"crawl … failed behind 0 documents: fetching http://127.0.0.1:{port}/c/things?…: {refused}, at each of 4 "
-        "attempts; try again later; all is kept, and the same command goes on",
-    )
-    with api(port=port):
-        assert shell.run("crawl", file, "-o", "o.jsonl", *ONE).ends() == 0
-    assert (shell.place / "o.jsonl").read_bytes() == expected("things", 30)
+        return int(free.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A crawl that begins and fails. In what it says, … stands for anything."""
+
+    error: str
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Of the server: what is wrong the first time."""
+    edits: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Of the crawl."""
+    output: str = ""
+    is_mended: bool = False
+    """Is the same command to go on at a second time?"""
+
+
+MEND = "all is kept: mend that and give the same command again"
+NOBODY = free_port()
+"""A port at which nobody answers."""
+REFUSED = f"http://127.0.0.1:{NOBODY}: Cannot connect to host 127.0.0.1:{NOBODY} [Connect call failed "
+FAILURES = {
+    "missing": Failure(
+        "crawl missing failed behind 0 documents: fetching http://…/c/missing?…: the server answered 404 'made to "
+        "fail'; check the crawl's url; all is kept, and the same command goes on",
+        {"fault": "404", "times": 1},
+        is_mended=True,
+    ),
+    "html": Failure(
+        "crawl html failed behind 0 documents: reading http://…/c/html?… (text/html…): the page is not JSON (…): it "
+        "starts with '<html>…'; all is kept, and the same command goes on",
+        {"fault": "html", "times": 1},
+        is_mended=True,
+    ),
+    "path": Failure(
+        "crawl path failed behind 0 documents: reading http://…/c/path?… (application/json): no 'dta' in the page: an "
+        "object with the members 'meta', 'data'; correct the crawl's documents='dta'; all is kept, and …",
+        edits={"documents": "dta"},
+    ),
+    "host": Failure(
+        f"crawl host failed behind 0 documents: fetching http://127.0.0.1:{NOBODY}/c/host?…: Cannot connect to host … "
+        "[…call failed…], at each of 4 attempts; try again later; all is kept, and the same command goes on",
+        edits={"url": f"http://127.0.0.1:{NOBODY}/c/host?count=10", "limits": {"attempts": 4}},
+        is_mended=True,
+    ),
+    "full": Failure(
+        f"writing documents to /dev/full: No space left on device; {MEND}",
+        output="/dev/full",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Those crawls have run, all at once in one directory."""
+
+    shell: Shell
+    words: Mapping[str, tuple[str, ...]]
+    first: Mapping[str, Command]
+
+
+@pytest.fixture(scope="module", name="failed")
+def _failed(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str], server: Api) -> Iterator[Failed]:
+    shell = Shell(tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("kept"), environment)
+    words: dict[str, tuple[str, ...]] = {}
+    for name, failure in FAILURES.items():
+        served = description(server.url, name, "next_url", count=10, size=10, **failure.params)
+        file = shell.write(name, {**served, **failure.edits, "name": name})
+        words[name] = ("crawl", str(file), "-o", failure.output or f"{name}.jsonl", *ONE)
+    first = {name: shell.start(*line) for name, line in words.items()}
+    for command in first.values():
+        command.ends()
+    yield Failed(shell, words, first)
+    assert shell.roles() == []
+    shell.end_all()
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_crawl_that_fails(failed: Failed, name: str) -> None:
+    command = failed.first[name]
+    assert command.ends() == 1
+    (line,) = command.lines
+    assert matches(line, FAILURES[name].error), line
+    assert "Traceback" not in command.stderr
+
+
+def test_what_failed_goes_on_when_it_is_mended(failed: Failed) -> None:
+    mended = [name for name, failure in FAILURES.items() if failure.is_mended]
+    with api(port=NOBODY):
+        for name, command in {name: failed.shell.start(*failed.words[name]) for name in mended}.items():
+            assert command.ends() == 0
+            assert command.lines[0] == f"pagefleet: {name} had failed, and goes on behind document 0"
+            assert (failed.shell.place / f"{name}.jsonl").read_bytes() == expected(name, 10)
+
+
+def test_a_host_that_does_not_answer_is_not_waited_for_in_silence(failed: Failed) -> None:
+    assert f" · tries again: {REFUSED}" in failed.first["host"].stderr
 
 
 def test_a_worker_that_cannot_start(server: Api, shell: Shell) -> None:
@@ -272,8 +303,6 @@ def test_a_server_that_is_no_redis(server: Api, shell: Shell) -> None:
 
 # An output that cannot be written to its end
 
-MEND = "all is kept: mend that and give the same command again"
-
 
 async def test_a_file_that_grows_too_large(server: Api, shell: Shell, redis: Machine) -> None:
     await redis.answers()
@@ -287,10 +316,3 @@ async def test_a_file_that_grows_too_large(server: Api, shell: Shell, redis: Mac
     assert 0 < out.stat().st_size <= 100 * 1024
     assert shell.run("crawl", "things.json", "-o", "o.jsonl", *ONE).ends() == 0
     assert out.read_bytes() == expected("things", 1000)
-
-
-def test_a_device_that_is_full(server: Api, shell: Shell) -> None:
-    file = shell.write("things", description(server.url, "things", count=10))
-    crawl = shell.run("crawl", file, "-o", "/dev/full", *ONE)
-    assert crawl.ends() == 1
-    assert crawl.lines == [f"pagefleet: writing documents to /dev/full: No space left on device; {MEND}"]

@@ -6,7 +6,7 @@ import random
 import re
 import signal
 import subprocess
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from pagefleet.cli import airports
 from pagefleet.errors import CrawlMissing, RedisUnusable
 from pagefleet.fleet import Fleet, Status
 from tests.api import Api, description
-from tests.cli.shell import COMMAND, ONE, REDIS, WORKER, Shell, expected
+from tests.cli.shell import COMMAND, ONE, REDIS, WORKER, Command, Shell, expected
 from tests.machine import wait_until
 
 SEED = int(os.environ.get("SEED", "20"))
@@ -58,32 +58,16 @@ async def running(shell: Shell, crawl_id: str, documents: int) -> Status:
         return await wait_until(fact)
 
 
-# The demo, and its crawl
+# The demo's crawl, and the demo
 
 
-async def test_the_demo_accounts_for_every_document(shell: Shell) -> None:
-    demo = shell.run("demo")
-    assert demo.ends() == 0
-    steps = demo.stdout.decode().splitlines()
-    assert [step.partition(".")[0] for step in steps] == list("1234567")
-    count = re.search(r"^1\. ([\d,]+) airports", steps[0])
-    killed = re.search(r"kill -9 (\d+).*, ([\d,]+) documents", steps[3])
-    rescued = re.search(r"worker (\d+) goes on behind document ([\d,]+), after (\d+\.\d) s", steps[4])
-    assert count
-    assert killed
-    assert rescued
-    assert killed[1] != rescued[1]
-    assert number(rescued[2]) >= number(killed[2]) > number(count[1]) // 2 > 12_500
-    assert float(rescued[3]) < 10
-    assert f"Finished: {count[1]} documents" in steps[5]
-    assert steps[6] == (
-        f"7. The server holds {count[1]} documents, the stream {count[1]}: 0 missing, 0 duplicated, 0 different."
-    )
-    assert all(" documents · " in line for line in demo.stderr.splitlines())
-
-
-def number(digits: str) -> int:
-    return int(digits.replace(",", ""))
+@pytest.fixture(scope="module", name="demo", autouse=True)
+def _demo(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[Command]:
+    """It takes its time, and takes it while other tests run."""
+    shell = Shell(tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("kept"), environment)
+    yield shell.start("demo")
+    assert shell.roles() == []
+    shell.end_all()
 
 
 async def test_datasette_is_drained_though_a_worker_is_killed_half_way(shell: Shell, tmp_path: Path) -> None:
@@ -247,6 +231,7 @@ async def test_one_file_has_one_writer(server: Api, shell: Shell) -> None:
     file = things(server, shell, delay=0.02)
     crawl = shell.start("crawl", file, "-o", "out.jsonl", *ONE)
     await shell.holds("out.jsonl", 1)
+    assert not any("unix://" in said for said in shell.left().values())  # a URL may hold a password
     second = shell.run("crawl", file, "-o", "out.jsonl", *ONE)
     assert second.ends() == 2
     assert second.error == (
@@ -289,3 +274,27 @@ async def test_a_bounded_crawl_whose_file_is_written(server: Api, shell: Shell) 
     assert crawl.ends() == 0
     assert 0 < most <= 600
     assert (shell.place / "out.jsonl").read_bytes() == expected("things", 3000)
+
+
+def test_the_demo_accounts_for_every_document(demo: Command) -> None:
+    assert demo.ends() == 0
+    steps = demo.stdout.decode().splitlines()
+    assert [step.partition(".")[0] for step in steps] == list("1234567")
+    count = re.search(r"^1\. ([\d,]+) airports", steps[0])
+    killed = re.search(r"kill -9 (\d+).*, ([\d,]+) documents", steps[3])
+    rescued = re.search(r"worker (\d+) goes on behind document ([\d,]+), after (\d+\.\d) s", steps[4])
+    assert count
+    assert killed
+    assert rescued
+    assert killed[1] != rescued[1]
+    assert number(rescued[2]) >= number(killed[2]) > number(count[1]) // 2 > 12_500
+    assert float(rescued[3]) < 10
+    assert f"Finished: {count[1]} documents" in steps[5]
+    assert steps[6] == (
+        f"7. The server holds {count[1]} documents, the stream {count[1]}: 0 missing, 0 duplicated, 0 different."
+    )
+    assert all(" documents · " in line for line in demo.stderr.splitlines())
+
+
+def number(digits: str) -> int:
+    return int(digits.replace(",", ""))
