@@ -33,7 +33,7 @@ ADVICE = "write redis://host:6379/0, rediss://..., unix:///path or sentinel://ho
 
 @dataclass(frozen=True)
 class Refusal:
-    """A command that ends before any worker starts. In the error, … stands for anything."""
+    """A command that ends before any worker starts. In the error, a line for each mistake, … stands for anything."""
 
     line: str
     error: str
@@ -44,6 +44,11 @@ NOTHING = "looking up the crawl nothing: there is none in this Redis; `pagefleet
 REFUSALS = [
     # The crawl file
     Refusal("crawl typo.toml", "…file typo.toml: documnets is 'data': there is no such field; did you mean documents?"),
+    Refusal(
+        "crawl empty.toml",
+        'reading the crawl file empty.toml:\n  url is missing: add url = "https://..."\n'
+        "  paginate is missing: add [paginate] with kind = …",
+    ),
     Refusal("crawl secret.toml", "…file secret.toml: …the secret Authorization in headers would be stored…; put it …"),
     Refusal("crawl odd.toml", "…file odd.toml: name is 'a b/c': use 1 to 100 letters, digits, dots, dashes or …"),
     Refusal("crawl syntax.toml", "reading the crawl file syntax.toml as TOML: Invalid value (…); correct it"),
@@ -77,23 +82,16 @@ REFUSALS = [
     Refusal("show nothing", NOTHING),
     Refusal("documents nothing -o o.jsonl", NOTHING),
 ]
-AT_ONCE = 4
 
 
-@pytest.fixture(scope="module", name="refused")
+@pytest.fixture(scope="module", name="refused", autouse=True)
 def _refused(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[dict[str, Command]]:
-    """All those commands, given a few at a time in one directory."""
+    """All those commands, given at once in one directory; they run while other tests do."""
     shell = Shell(tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("kept"), environment)
     (shell.place / ".pagefleet").mkdir()
     for name, content in FILES.items():
         (shell.place / name).write_bytes(content)
-    refused: dict[str, Command] = {}
-    for start in range(0, len(REFUSALS), AT_ONCE):
-        some = {refusal.line: shell.start(*shlex.split(refusal.line)) for refusal in REFUSALS[start : start + AT_ONCE]}
-        for command in some.values():
-            command.ends()
-        refused |= some
-    yield refused
+    yield {refusal.line: shell.start(*shlex.split(refusal.line)) for refusal in REFUSALS}
     assert shell.roles() == []
     shell.end_all()
 
@@ -101,26 +99,6 @@ def _refused(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, st
 def matches(error: str, pattern: str) -> bool:
     """Whether an error line is this one; … stands for anything."""
     return re.fullmatch(f"pagefleet(?: worker)?: {'.*'.join(map(re.escape, pattern.split('…')))}", error) is not None
-
-
-@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.line)
-def test_a_command_that_cannot_be_carried_out(refused: dict[str, Command], refusal: Refusal) -> None:
-    command = refused[refusal.line]
-    assert command.process.returncode == refusal.status
-    (line,) = command.stderr.splitlines()
-    assert matches(line, refusal.error), line
-    assert "hunter2" not in line
-    assert command.stdout == b""
-
-
-def test_several_mistakes_in_a_crawl_file_have_a_line_each(shell: Shell) -> None:
-    (shell.place / "empty.toml").touch()
-    crawl = shell.run("crawl", "empty.toml")
-    assert crawl.ends() == 2
-    header, *faults = crawl.stderr.splitlines()
-    assert header == "pagefleet: reading the crawl file empty.toml:"
-    assert faults[0] == '  url is missing: add url = "https://..."'
-    assert faults[1].startswith("  paginate is missing: add [paginate] with kind = ")
 
 
 def test_a_directory_without_crawls(shell: Shell) -> None:
@@ -207,14 +185,14 @@ FAILURES = {
 
 @dataclass(frozen=True)
 class Failed:
-    """Those crawls have run, all at once in one directory."""
+    """Those crawls run, all at once in one directory."""
 
     shell: Shell
     words: Mapping[str, tuple[str, ...]]
     first: Mapping[str, Command]
 
 
-@pytest.fixture(scope="module", name="failed")
+@pytest.fixture(scope="module", name="failed", autouse=True)
 def _failed(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str], server: Api) -> Iterator[Failed]:
     shell = Shell(tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("kept"), environment)
     words: dict[str, tuple[str, ...]] = {}
@@ -222,34 +200,9 @@ def _failed(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str
         served = description(server.url, name, "next_url", count=10, size=10, **failure.params)
         file = shell.write(name, {**served, **failure.edits, "name": name})
         words[name] = ("crawl", str(file), "-o", failure.output or f"{name}.jsonl", *ONE)
-    first = {name: shell.start(*line) for name, line in words.items()}
-    for command in first.values():
-        command.ends()
-    yield Failed(shell, words, first)
+    yield Failed(shell, words, {name: shell.start(*line) for name, line in words.items()})
     assert shell.roles() == []
     shell.end_all()
-
-
-@pytest.mark.parametrize("name", FAILURES)
-def test_a_crawl_that_fails(failed: Failed, name: str) -> None:
-    command = failed.first[name]
-    assert command.ends() == 1
-    (line,) = command.lines
-    assert matches(line, FAILURES[name].error), line
-    assert "Traceback" not in command.stderr
-
-
-def test_what_failed_goes_on_when_it_is_mended(failed: Failed) -> None:
-    mended = [name for name, failure in FAILURES.items() if failure.is_mended]
-    with api(port=NOBODY):
-        for name, command in {name: failed.shell.start(*failed.words[name]) for name in mended}.items():
-            assert command.ends() == 0
-            assert command.lines[0] == f"pagefleet: {name} had failed, and goes on behind document 0"
-            assert (failed.shell.place / f"{name}.jsonl").read_bytes() == expected(name, 10)
-
-
-def test_a_host_that_does_not_answer_is_not_waited_for_in_silence(failed: Failed) -> None:
-    assert f" · tries again: {REFUSED}" in failed.first["host"].stderr
 
 
 def test_a_worker_that_cannot_start(server: Api, shell: Shell) -> None:
@@ -287,8 +240,8 @@ async def test_a_redis_with_another_password(shell: Shell, redis: Machine) -> No
     await redis.answers()
     async with Redis.from_url(redis.url) as client:
         await client.config_set("requirepass", "right")
-    for there in ("unix://", "unix://:wrong@"):
-        listed = shell.run("ls", "--redis", redis.url.replace("unix://", there))
+    urls = (redis.url, redis.url.replace("unix://", "unix://:wrong@"))
+    for listed in [shell.start("ls", "--redis", url) for url in urls]:
         assert listed.ends() == 1
         assert matches(listed.error, "connecting to Redis at unix:…: …; check user and password in the URL")
         assert "wrong@" not in listed.stderr
@@ -316,3 +269,38 @@ async def test_a_file_that_grows_too_large(server: Api, shell: Shell, redis: Mac
     assert 0 < out.stat().st_size <= 100 * 1024
     assert shell.run("crawl", "things.json", "-o", "o.jsonl", *ONE).ends() == 0
     assert out.read_bytes() == expected("things", 1000)
+
+
+# How the commands fared that were given at the beginning
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.line)
+def test_a_command_that_cannot_be_carried_out(refused: dict[str, Command], refusal: Refusal) -> None:
+    command = refused[refusal.line]
+    assert command.ends() == refusal.status
+    assert matches(command.stderr.strip(), refusal.error), command.stderr
+    assert command.stderr.count("\n") == refusal.error.count("\n") + 1
+    assert "hunter2" not in command.stderr
+    assert command.stdout == b""
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_crawl_that_fails(failed: Failed, name: str) -> None:
+    command = failed.first[name]
+    assert command.ends() == 1
+    (line,) = command.lines
+    assert matches(line, FAILURES[name].error), line
+    assert "Traceback" not in command.stderr
+
+
+def test_what_failed_goes_on_when_it_is_mended(failed: Failed) -> None:
+    mended = [name for name, failure in FAILURES.items() if failure.is_mended]
+    with api(port=NOBODY):
+        for name, command in {name: failed.shell.start(*failed.words[name]) for name in mended}.items():
+            assert command.ends() == 0
+            assert command.lines[0] == f"pagefleet: {name} had failed, and goes on behind document 0"
+            assert (failed.shell.place / f"{name}.jsonl").read_bytes() == expected(name, 10)
+
+
+def test_a_host_that_does_not_answer_is_not_waited_for_in_silence(failed: Failed) -> None:
+    assert f" · tries again: {REFUSED}" in failed.first["host"].stderr
