@@ -205,15 +205,14 @@ def _failed(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str
     shell.end_all()
 
 
-def test_a_worker_that_cannot_start(server: Api, shell: Shell) -> None:
-    """Its reason is told, and it is not started for ever."""
+@pytest.fixture(scope="module", name="poisoned", autouse=True)
+def _poisoned(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str], server: Api) -> Iterator[Command]:
+    """A crawl whose workers cannot start."""
+    shell = Shell(tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("kept"), environment)
     (shell.place / "arq.py").write_text('raise RuntimeError("this is not arq")')
-    file = shell.write("things", description(server.url, "things", count=10))
-    crawl = shell.run("crawl", file, "-o", "o.jsonl", *ONE)
-    assert crawl.ends() == 1
-    died = "worker … ended with status 1: RuntimeError: this is not arq; "
-    assert [matches(line, f"{died}another is started") for line in crawl.lines] == [True, True, False]
-    assert matches(crawl.error, f"{died}so did 2 before it; mend that, and see .pagefleet/workers.log")
+    yield shell.start("crawl", shell.write("things", description(server.url, "things", count=10)), *ONE)
+    assert shell.roles() == []
+    shell.end_all()
 
 
 # A Redis that cannot be used
@@ -304,3 +303,11 @@ def test_what_failed_goes_on_when_it_is_mended(failed: Failed) -> None:
 
 def test_a_host_that_does_not_answer_is_not_waited_for_in_silence(failed: Failed) -> None:
     assert f" · tries again: {REFUSED}" in failed.first["host"].stderr
+
+
+def test_a_worker_that_cannot_start(poisoned: Command) -> None:
+    """Its reason is told, and it is not started for ever."""
+    assert poisoned.ends() == 1
+    died = "worker … ended with status 1: RuntimeError: this is not arq; "
+    assert [matches(line, f"{died}another is started") for line in poisoned.lines] == [True, True, False]
+    assert matches(poisoned.error, f"{died}so did 2 before it; mend that, and see .pagefleet/workers.log")
