@@ -8,17 +8,16 @@ import asyncio
 import json
 import os
 import signal
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from pagefleet.cli import airports
 from pagefleet.cli.local import LocalFleet
-from pagefleet.cli.progress import Progress
+from pagefleet.cli.progress import Progress, beside
 from pagefleet.crawl import parse
 from pagefleet.embedded import embedded
 from pagefleet.errors import PagefleetError
@@ -45,7 +44,7 @@ async def demonstrate(workers: int) -> int:
             handle = await fleet.enqueue(parse(airports.description(url)))
             async with LocalFleet(redis, workers, place / "workers.log", _ignore) as local:
                 _tell(3, f"{workers} workers and a scheduler drain it, {airports.PAGE_SIZE} airports a page.")
-                async with Progress(handle, lambda: len(local.workers)):
+                async with Progress(handle, lambda: len(local.workers), beside(sys.stdout.fileno())):
                     await _kill_half_way(handle, count)
                     status = await handle.wait()
             _tell(6, f"Finished: {status.documents:,} documents, {status.pages:,} pages; {status.verdict}.")
@@ -97,8 +96,7 @@ async def _compare(handle: Handle, database: Path) -> int:
 
 
 def _tell(step: int, line: str) -> None:
-    # Made anew each time: while progress is shown, sys.stdout is where lines go that stand above it.
-    Console(highlight=False, soft_wrap=True).print(f"[bold]{step}.[/bold] {line}")
+    print(f"{step}. {line}", flush=True)  # not by rich, whose consoles do not know of another's lines that change
 
 
 def _ignore(line: str) -> None:

@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import os
 import select
-import stat
 import sys
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -19,7 +18,7 @@ from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
 from pagefleet.cli.ending import Refused
-from pagefleet.cli.progress import Manner
+from pagefleet.cli.progress import Manner, beside
 from pagefleet.errors import PagefleetError
 from pagefleet.fleet import Handle
 from pagefleet.page import Document
@@ -159,11 +158,7 @@ class Stream:
 
     @property
     def manner(self) -> Manner:
-        """Only a pipe's other end may be on the terminal unseen."""
-        if os.isatty(self._fd):
-            return Manner.QUIET
-        kind = os.fstat(self._fd).st_mode
-        return Manner.LINES if stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind) else Manner.LIVE
+        return Manner.QUIET if os.isatty(self._fd) else beside(self._fd)
 
     def open(self) -> None:
         if self._path is not None:

@@ -1,6 +1,8 @@
 """What a crawl is doing, on stderr: lines that change in place on a terminal, a line now and then elsewhere."""
 
 import asyncio
+import os
+import stat
 import sys
 import time
 from collections import deque
@@ -154,6 +156,12 @@ class Manner(Enum):
     LIVE = "in place, if stderr is a terminal"
     LINES = "a line now and then: documents may be on the same terminal, and must not be overwritten"
     QUIET = "a line when something is the matter: documents are on the same terminal"
+
+
+def beside(output: int) -> Manner:
+    """How to show progress beside what is written to this file descriptor: a pipe may end on the same terminal."""
+    kind = os.fstat(output).st_mode
+    return Manner.LINES if stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind) else Manner.LIVE
 
 
 class Progress:
