@@ -2,9 +2,12 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -28,7 +31,7 @@ class Command:
     def __init__(self, process: subprocess.Popen[bytes], place: Path, number: int) -> None:
         self.process = process
         self._out = place / f"{number}.out"
-        self._err = place / f"{number}.err"
+        self.kept = place / f"{number}.err"
 
     def ends(self, seconds: float = 60.0) -> int:
         """Wait for its end; answers its exit status."""
@@ -52,7 +55,7 @@ class Command:
 
     @property
     def stderr(self) -> str:
-        return self._err.read_text()
+        return self.kept.read_text()
 
     @property
     def lines(self) -> list[str]:
@@ -79,11 +82,20 @@ class Shell:
         """`pagefleet` with these words."""
         return self._start([PROGRAM, *map(str, words)], stdout)
 
+    def start_on_terminal(self, *words: str | Path) -> Command:
+        """The same on a terminal of 80 columns, whose whole text is kept as what stands on stderr."""
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, 80))
+        command = self._start([PROGRAM, *map(str, words)], theirs, theirs)
+        os.close(theirs)
+        threading.Thread(target=_keep, args=(ours, command.kept), daemon=True).start()
+        return command
+
     def start_line(self, line: str) -> Command:
         """A line of bash, in which `pagefleet` is known."""
         return self._start(["bash", "-c", f"PATH={Path(PROGRAM).parent}:$PATH; {line}"], None)
 
-    def _start(self, command: list[str], stdout: int | None) -> Command:
+    def _start(self, command: list[str], stdout: int | None, stderr: int | None = None) -> Command:
         number = len(self._commands)
         with (self._kept / f"{number}.out").open("wb") as out, (self._kept / f"{number}.err").open("wb") as err:
             process = subprocess.Popen(
@@ -92,7 +104,7 @@ class Shell:
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out if stdout is None else stdout,
-                stderr=err,
+                stderr=err if stderr is None else stderr,
                 start_new_session=True,
             )
         self._commands.append(Command(process, self._kept, number))
@@ -146,17 +158,35 @@ class Shell:
 
         await wait_until(fact)
 
-    def end_all(self) -> None:
-        """Whatever is left after a test."""
+    def close(self) -> None:
+        """Drain what still runs; nothing may be left then."""
+        try:
+            for command in self._commands:
+                if command.process.poll() is None:
+                    command.interrupt(signal.SIGTERM)
+            for command in self._commands:
+                command.ends()
+            assert self.roles() == []
+        finally:
+            self._kill()
+
+    def _kill(self) -> None:
         for command in self._commands:
-            if command.process.poll() is None:
-                command.process.kill()
+            command.process.kill()
             command.process.wait()
             if command.process.stdout:
                 command.process.stdout.close()
         for process in self.left():
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
+
+
+def _keep(terminal: int, file: Path) -> None:
+    """Read what is written to a terminal, until nobody has it open any more."""
+    with suppress(OSError), file.open("ab", buffering=0) as kept:
+        while text := os.read(terminal, 65536):
+            kept.write(text)
+    os.close(terminal)
 
 
 def expected(collection: str, count: int, pad: int = 0) -> bytes:

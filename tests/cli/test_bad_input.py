@@ -92,8 +92,7 @@ def _refused(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, st
     for name, content in FILES.items():
         (shell.place / name).write_bytes(content)
     yield {refusal.line: shell.start(*shlex.split(refusal.line)) for refusal in REFUSALS}
-    assert shell.roles() == []
-    shell.end_all()
+    shell.close()
 
 
 def matches(error: str, pattern: str) -> bool:
@@ -201,8 +200,7 @@ def _failed(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str
         file = shell.write(name, {**served, **failure.edits, "name": name})
         words[name] = ("crawl", str(file), "-o", failure.output or f"{name}.jsonl", *ONE)
     yield Failed(shell, words, {name: shell.start(*line) for name, line in words.items()})
-    assert shell.roles() == []
-    shell.end_all()
+    shell.close()
 
 
 @pytest.fixture(scope="module", name="poisoned", autouse=True)
@@ -211,8 +209,7 @@ def _poisoned(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, s
     shell = Shell(tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("kept"), environment)
     (shell.place / "arq.py").write_text('raise RuntimeError("this is not arq")')
     yield shell.start("crawl", shell.write("things", description(server.url, "things", count=10)), *ONE)
-    assert shell.roles() == []
-    shell.end_all()
+    shell.close()
 
 
 # A Redis that cannot be used

@@ -66,8 +66,7 @@ def _demo(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str])
     """It takes its time, and takes it while other tests run."""
     shell = Shell(tmp_path_factory.mktemp("here"), tmp_path_factory.mktemp("kept"), environment)
     yield shell.start("demo")
-    assert shell.roles() == []
-    shell.end_all()
+    shell.close()
 
 
 async def test_datasette_is_drained_though_a_worker_is_killed_half_way(shell: Shell, tmp_path: Path) -> None:
@@ -173,6 +172,25 @@ async def test_only_documents_are_on_stdout(server: Api, shell: Shell) -> None:
     assert crawl.ends() == 0
     assert crawl.stdout == expected("things", 1000, pad=1000)
     assert crawl.lines == ["pagefleet: things finished: 1,000 documents, 101 pages, 1.24 MB; complete"]
+
+
+async def test_a_terminal_shows_how_it_goes(server: Api, shell: Shell) -> None:
+    """Two lines that change in place; other lines stand above them, and at the end only those are left."""
+    crawl = shell.start_on_terminal("crawl", things(server, shell, delay=0.02), "-o", "out.jsonl", *ONE)
+    held = await running(shell, "things", 200)
+    await crawl.says("documents/s")
+    os.kill(int(held.worker.rpartition(":")[2]), signal.SIGKILL)
+    await crawl.says("was killed by SIGKILL; another is started")
+    crawl.interrupt()
+    assert crawl.ends() == 130
+    await crawl.says("the same command goes on from here")
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", crawl.stderr)
+    assert re.search(r"^things +running +━.* [\d,]+ of 1,000 documents *$", text, re.MULTILINE)
+    assert re.search(
+        r"^\d+ pages · [\d.]+ kB · \d+ documents/s · ETA 0:\d\d · [01] workers? · lease: \S+:\d+ *$", text, re.MULTILINE
+    )
+    assert '"id"' not in text
+    assert text.rstrip().splitlines()[-1].startswith("pagefleet: interrupted; things paused: ")
 
 
 async def test_a_reader_that_has_had_enough(server: Api, shell: Shell) -> None:
