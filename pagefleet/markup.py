@@ -1,0 +1,164 @@
+"""XML and HTML to documents: elements chosen by XPath or CSS, as JSON by a mapping that never depends on counts.
+
+    <record id="7"><title>A</title><title lang="fr">B</title></record>
+    {"@id": "7", "title": ["A", {"@lang": "fr", "#text": "B"}]}
+
+An attribute is a member `@name`. A child element is in an array under its name, even when it is the only one. An
+element without attributes and children is its text; else its text, if it has any, is the member `#text` (text between
+children, joined by single spaces). Names are as written, prefix included. An HTML element is `#html`, `#text` and its
+attributes. Nothing outside the body is ever read: no DTD, no entities, no network.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from lxml import etree, html
+from lxml.cssselect import CSSSelector
+from lxml.etree import _Element as Element
+
+from pagefleet.decode import Decoded
+from pagefleet.errors import Stop
+
+NAMESPACES = {
+    "atom": "http://www.w3.org/2005/Atom",
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "media": "http://search.yahoo.com/mrss/",
+    "oai": "http://www.openarchives.org/OAI/2.0/",
+    "oai_dc": "http://www.openarchives.org/OAI/2.0/oai_dc/",
+    "opensearch": "http://a9.com/-/spec/opensearch/1.1/",
+    "s3": "http://s3.amazonaws.com/doc/2006-03-01/",
+}
+"""Prefixes that every XPath may use; a crawl adds its own."""
+FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[0-8bcef]|1[0-9a-f])|0*(?:[0-8]|1[124-9]|2\d|3[01]));", re.I)
+"""Characters that XML has no place for; servers copy them out of their databases all the same."""
+
+
+class XmlDecoder:
+    """Takes XML apart by XPath 1.0."""
+
+    def __init__(self, documents: str, members: Sequence[str], namespaces: Mapping[str, str]) -> None:
+        known = {**NAMESPACES, **namespaces}
+        try:
+            self._documents = etree.XPath(documents, namespaces=known)
+            self._members = {member: etree.XPath(member, namespaces=known) for member in members}
+        except etree.XPathSyntaxError as error:
+            raise ValueError(f"{documents!r} or one of {list(members)} is not an XPath: {error}") from error
+        self._path = documents
+
+    def decode(self, body: bytes) -> Decoded:
+        """Elements as JSON; raises `Stop` when the body is not XML, or has a DTD."""
+        tree = _parse_xml(body)
+        found = self._documents(tree)
+        if not isinstance(found, list) or not all(isinstance(one, Element) for one in found):
+            raise Stop(f"documents={self._path!r} names no elements; write an XPath that does")
+        members = {member: value for member, path in self._members.items() if (value := _text(path(tree))) is not None}
+        return Decoded([msgspec.json.encode(as_json(element)) for element in found], members)
+
+
+class HtmlDecoder:
+    """Takes HTML apart by CSS selectors; a member is `selector`, `selector::text` or `selector::attr(name)`."""
+
+    def __init__(self, documents: str, members: Sequence[str] = ()) -> None:
+        self._documents = _selector(documents)
+        self._members = {member: _Extract(member) for member in members}
+
+    def decode(self, body: bytes) -> Decoded:
+        """Elements as JSON; HTML is never wrong, so an error page is only one without documents."""
+        tree = html.document_fromstring(body, parser=html.HTMLParser(no_network=True)) if body.strip() else None
+        if tree is None:
+            return Decoded([], {})
+        members = {member: value for member, extract in self._members.items() if (value := extract(tree)) is not None}
+        return Decoded([msgspec.json.encode(_html_as_json(element)) for element in self._documents(tree)], members)
+
+
+class _Extract:
+    def __init__(self, text: str) -> None:
+        selector, _, what = text.partition("::")
+        self._selector = _selector(selector)
+        found = re.fullmatch(r"attr\(([\w:-]+)\)|text|", what)
+        if found is None:
+            raise ValueError(f"{text!r}: behind :: comes text or attr(name)")
+        self._attribute = found[1] if what.startswith("attr") else None
+        self._is_text = what == "text"
+
+    def __call__(self, tree: Element) -> str | None:
+        for element in self._selector(tree):
+            if self._is_text:
+                return _joined_text(element)
+            value = element.get(self._attribute or "href")
+            return value if value is not None or self._attribute else _joined_text(element)
+        return None
+
+
+def _selector(text: str) -> CSSSelector:
+    try:
+        return CSSSelector(text, translator="html")
+    except Exception as error:  # cssselect's own errors have no common class
+        raise ValueError(f"{text!r} is not a CSS selector: {error}") from error
+
+
+def _parse_xml(body: bytes) -> Element:
+    try:
+        tree = etree.fromstring(body, parser=_xml_parser())
+    except etree.XMLSyntaxError as error:
+        mended = FORBIDDEN.sub(b"", body)
+        try:
+            tree = etree.fromstring(mended, parser=_xml_parser()) if mended != body else None
+        except etree.XMLSyntaxError:
+            tree = None
+        if tree is None:
+            raise Stop(f"the page is not XML ({error}): it starts with {body[:60].decode(errors='replace')!r}") from error
+    if tree.getroottree().docinfo.internalDTD is not None:
+        raise Stop("the page has a document type definition, which may name files and grow without end; it is not read")
+    return tree
+
+
+def _xml_parser() -> etree.XMLParser:
+    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_pis=True)
+
+
+def as_json(element: Element) -> Any:
+    """An element by the mapping above."""
+    found: dict[str, Any] = {f"@{_name(element, key)}": value for key, value in element.attrib.items()}
+    texts = [element.text]
+    for child in element:
+        if isinstance(child.tag, str):
+            found.setdefault(_name(child, child.tag), []).append(as_json(child))
+        texts.append(child.tail)
+    text = " ".join(part for part in (" ".join((text or "").split()) for text in texts) if part)
+    if not found:
+        return element.text if len(element) == 0 and element.text else text
+    if text:
+        found["#text"] = text
+    return found
+
+
+def _html_as_json(element: Element) -> dict[str, str]:
+    attributes = {f"@{name}": value for name, value in element.attrib.items()}
+    whole = etree.tostring(element, encoding="unicode", method="html", with_tail=False)
+    return {**attributes, "#text": _joined_text(element), "#html": whole}
+
+
+def _joined_text(element: Element) -> str:
+    return " ".join("".join(element.itertext()).split())
+
+
+def _name(element: Element, tag: str) -> str:
+    qualified = etree.QName(tag)
+    if qualified.namespace is None:
+        return qualified.localname
+    prefixes = {uri: prefix for prefix, uri in element.nsmap.items()}
+    prefix = prefixes.get(qualified.namespace)
+    return f"{prefix}:{qualified.localname}" if prefix else qualified.localname
+
+
+def _text(found: Any) -> str | None:
+    if isinstance(found, list):
+        if not found:
+            return None
+        found = found[0]
+    if isinstance(found, Element):
+        return (found.text or "").strip()
+    return f"{found:.0f}" if isinstance(found, float) else str(found).strip()
