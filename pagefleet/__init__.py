@@ -4,6 +4,7 @@ The parts, from the page outwards:
 
     page.py decode.py paginators.py     values, bytes to documents, rules from one page to the next: all pure
     url.py errors.py                    whose a URL is and where it leads; what can go wrong, by what happens next
+    presets/                            what is known of many APIs, to put underneath a crawl
     crawl.py source.py                  what a crawl is: a description, or an async generator of yours
     fetch.py walk.py                    retries, redirects, the walk: generators that say what to do, without I/O
     http.py budget.py pages.py          the I/O: `pages()` and `documents()`, by `async for` and by `for`
