@@ -43,7 +43,7 @@ format: $(stamp) ## Put imports in order and format the code
 lock: $(uv) ## Write requirements.lock after a change of dependencies; newer releases: make lock UPGRADE=--upgrade
 	@# UV_NO_CONFIG and no index: nobody's mirror belongs in the lock.
 	@# fewest: one release of each package for all Pythons, so that the demo has the same data everywhere.
-	UV_NO_CONFIG=1 $(uv) pip compile pyproject.toml --quiet --all-extras --group dev --universal \
+	UV_NO_CONFIG=1 $(uv) pip compile pyproject.toml --quiet --all-extras --group dev --group servers --universal \
 	  --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' $(UPGRADE) --output-file requirements.lock
 
