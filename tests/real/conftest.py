@@ -1,0 +1,35 @@
+"""Servers that start when the first test asks for them, and live as long as the session."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
+
+import pytest
+
+from tests.real.endpoints import SITES
+from tests.real.process import Site
+from tests.real.sites.moto import signed
+from tests.real.sites.registry import PROGRAM
+
+Sites = Callable[[str], Site]
+
+
+@pytest.fixture(scope="session", name="sites")
+def _sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    """A server by its name."""
+    with ExitStack() as stack:
+
+        @cache
+        def site(name: str) -> Site:
+            if name == "registry" and not shutil.which(PROGRAM) and "CI" not in os.environ:
+                pytest.skip(f"{PROGRAM} is no Python package, and not on this machine")
+            return stack.enter_context(SITES[name](tmp_path_factory.mktemp(name)))
+
+        yield site
+
+
+@pytest.fixture(autouse=True)
+def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_AUTHORIZATION", signed("dynamodb")["Authorization"])

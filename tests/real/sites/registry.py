@@ -1,0 +1,42 @@
+"""Debian's registry of container images, filled over its own API."""
+
+import hashlib
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.real.process import Site, started
+from tests.real.records import SIZES
+
+PROGRAM = "docker-registry"
+SETTINGS = """
+version: 0.1
+storage: {{filesystem: {{rootdirectory: {place}}}}}
+http: {{addr: "127.0.0.1:0"}}
+"""
+
+
+@contextmanager
+def registry(place: Path) -> Generator[Site]:
+    """It has one catalog, whatever the collection is called."""
+    settings = place / "registry.yml"
+    settings.write_text(SETTINGS.format(place=place / "images"))
+    program = shutil.which(PROGRAM)
+    assert program, f"{PROGRAM} is not installed: apt-get install {PROGRAM}"
+    names = [f"shelf-{number % 7}/image.{number}" for number in range(1, SIZES["many"] + 1)]
+    with started([program, "serve", settings], place / "registry.log") as origin:
+        with httpx.Client(base_url=f"http://{origin}", trust_env=False) as client:
+            for name in names:
+                _push(client, name)
+        yield Site(origin, lambda _crawl, _collection: sorted(names))
+
+
+def _push(client: httpx.Client, name: str) -> None:
+    """A layer makes a repository."""
+    content = name.encode()
+    upload = client.post(f"/v2/{name}/blobs/uploads/").raise_for_status().headers["location"]
+    digest = {"digest": f"sha256:{hashlib.sha256(content).hexdigest()}"}
+    client.put(httpx.URL(upload).copy_merge_params(digest), content=content).raise_for_status()
