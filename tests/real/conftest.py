@@ -1,7 +1,6 @@
 """Servers that start when the first test asks for them, and live as long as the session."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -9,9 +8,8 @@ from functools import cache
 import pytest
 
 from tests.real.endpoints import SITES
-from tests.real.process import Site
+from tests.real.process import NotInstalledError, Site
 from tests.real.sites.moto import signed
-from tests.real.sites.registry import PROGRAM
 
 Sites = Callable[[str], Site]
 
@@ -23,9 +21,12 @@ def _sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
 
         @cache
         def site(name: str) -> Site:
-            if name == "registry" and not shutil.which(PROGRAM) and "CI" not in os.environ:
-                pytest.skip(f"{PROGRAM} is no Python package, and not on this machine")
-            return stack.enter_context(SITES[name](tmp_path_factory.mktemp(name)))
+            try:
+                return stack.enter_context(SITES[name](tmp_path_factory.mktemp(name)))
+            except NotInstalledError as error:
+                if "CI" in os.environ:
+                    raise
+                pytest.skip(f"{name} is no Python package, and not on this machine: {error}")
 
         yield site
 

@@ -13,6 +13,7 @@ from tests.real.sites.datasette import datasette
 from tests.real.sites.django import django
 from tests.real.sites.fastapi import fastapi
 from tests.real.sites.kinto import kinto
+from tests.real.sites.mediawiki import mediawiki
 from tests.real.sites.moto import moto
 from tests.real.sites.oai import oai
 from tests.real.sites.registry import registry
@@ -23,6 +24,7 @@ SITES: Mapping[str, Callable[[Path], AbstractContextManager[Site]]] = {
     "django": django,
     "fastapi": fastapi,
     "kinto": kinto,
+    "mediawiki": mediawiki,
     "moto": moto,
     "oai": oai,
     "registry": registry,

@@ -16,6 +16,10 @@ LISTENING = re.compile(rb"127\.0\.0\.1:\d+")
 ROOT = Path(__file__).parents[2]
 
 
+class NotInstalledError(Exception):
+    """A server that is no Python package is not on this machine; says how it gets there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """A server that runs. `expected` tells from behind it what a crawl file (by its name) of a collection must find."""

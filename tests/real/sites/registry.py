@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.real.process import Site, started
+from tests.real.process import NotInstalledError, Site, started
 from tests.real.records import SIZES
 
 PROGRAM = "docker-registry"
@@ -22,10 +22,11 @@ http: {{addr: "127.0.0.1:0"}}
 @contextmanager
 def registry(place: Path) -> Generator[Site]:
     """It has one catalog, whatever the collection is called."""
+    program = shutil.which(PROGRAM)
+    if not program:
+        raise NotInstalledError(f"apt-get install {PROGRAM}")
     settings = place / "registry.yml"
     settings.write_text(SETTINGS.format(place=place / "images"))
-    program = shutil.which(PROGRAM)
-    assert program, f"{PROGRAM} is not installed: apt-get install {PROGRAM}"
     names = [f"shelf-{number % 7}/image.{number}" for number in range(1, SIZES["many"] + 1)]
     with started([program, "serve", settings], place / "registry.log") as origin:
         with httpx.Client(base_url=f"http://{origin}", trust_env=False) as client:
