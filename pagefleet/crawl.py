@@ -21,10 +21,13 @@ from pydantic import (
     model_validator,
 )
 
-from pagefleet.decode import Decoder, MemberPath, Path
+from pagefleet.decode import MemberPath, parse_path
 from pagefleet.errors import CrawlError
+from pagefleet.formats import Format, Reader
 from pagefleet.page import Request
-from pagefleet.paginators import Paginator
+from pagefleet.paginators import NextCursor, Opaque, Paginator, Single
+from pagefleet.paginators.places import HEADER, Found, in_body
+from pagefleet.presets import applied
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SECRET = re.compile(r"(?:^|(?<=\s))(?:env|file):\S+$")
@@ -56,7 +59,7 @@ def _url(url: str) -> str:
 
 
 def _header(name: str) -> str:
-    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+    if not HEADER.fullmatch(name):
         raise ValueError("write a header's name with letters, digits and dashes")
     return name
 
@@ -105,13 +108,69 @@ class Limits(_Description):
     """At one page, before the crawl fails with its checkpoint kept."""
 
 
-class Crawl(_Description):
+class Listing(_Description):
+    """Where the documents of a page are, and how one page leads to the next: what a crawl and its children share."""
+
+    documents: str = "$"
+    """In JSON a chain of members that names an array (`$`: the body is the array; `.`: it is the one document) or a
+    JSONPath (RFC 9535); in XML an XPath, in HTML a CSS selector."""
+    format: Format = "auto"
+    """auto: JSON, or what the response says it is of NDJSON, CSV and TSV."""
+    namespaces: Mapping[str, str] = Field(default_factory=dict)
+    """Prefixes for XPaths, beside those that `pagefleet.markup` knows."""
+    original: bool = False
+    """Documents that were not JSON also get `#original`, what was sent."""
+    key: MemberPath | None = None
+    """Of a document's own id in the document."""
+    total: Found | None = None
+    """Where the declared number of documents is."""
+    error: Found | None = None
+    """Where an answer with status 200 says that it is none."""
+
+    def read_by(self, paginate: Paginator) -> Reader:
+        """Takes pages apart; raises `ValueError` that names the field at fault."""
+        members = (*paginate.members(), *in_body(self.total, self.error))
+        try:
+            return Reader(self.format, self.documents, members, self.namespaces, with_original=self.original)
+        except ValueError as error:
+            said = {**_paths_of(paginate), **self.model_dump(include={"total", "error", "documents"})}
+            field = next(
+                (f"{name}: " for name, path in said.items() if f"{error} ".startswith((f"{path!r} is", f"{path!r}: "))),
+                "",
+            )
+            raise ValueError(f"{field}{error}") from error
+
+
+def _paths_of(paginate: Paginator) -> dict[str, Any]:
+    return {f"paginate.{name}": path for name, path in paginate.model_dump(by_alias=True).items()}
+
+
+class Each(Listing):
+    """What is asked for each document of a crawl. `{path}` in `url`, `params` and `body` stands for its members."""
+
+    url: str
+    method: Literal["GET", "POST"] = "GET"
+    params: Mapping[str, Scalar] = Field(default_factory=dict)
+    body: dict[str, Any] | list[Any] | str | None = None
+    documents: str = "."
+    paginate: Paginator = Single()
+    include: Mapping[str, MemberPath] = Field(default_factory=dict)
+    """Members of the parent that are put in front of each document, by the names that they get there."""
+    each: "Each | None" = None
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "Each":
+        self.read_by(self.paginate)
+        for path in (*self.include.values(), *placeholders(self.url)):
+            parse_path(path)
+        return self
+
+
+class Crawl(Listing):
     """One paginated collection behind an HTTP API, and how to drain it. Frozen; equal by value.
 
-    `documents` is the path of the array in the body (`$`: the body is the array); `key` the path of a document's
-    own id in the document; `total` the path of the declared number of documents. Header and parameter values may
-    name secrets, `env:NAME` or `file:/path`, in headers also behind a word (`Bearer env:TOKEN`): they are looked up in
-    the worker at each request, and never stored.
+    Header and parameter values may name secrets, `env:NAME` or `file:/path`, in headers also behind a word
+    (`Bearer env:TOKEN`): they are looked up in the worker at each request, and never stored.
     """
 
     kind: Literal["crawl"] = "crawl"
@@ -121,23 +180,50 @@ class Crawl(_Description):
     params: Mapping[str, Scalar | list[Scalar]] = Field(default_factory=dict)
     headers: Mapping[Annotated[str, AfterValidator(_header)], str] = Field(default_factory=dict)
     body: dict[str, Any] | list[Any] | str | None = None
-    documents: Path = "$"
-    key: MemberPath | None = None
     paginate: Paginator
-    total: MemberPath | None = None
+    each: Each | None = None
+    """Every document becomes a request, and the crawl's documents are what these bring."""
+    cap: int | None = Field(default=None, gt=0)
+    """The API never lists more documents than this, so a crawl that ends there has not seen all."""
     rate: Rate | None = None
     """Requests per interval that the fleet allows itself at the origin, such as 10/s."""
     origins: tuple[Annotated[str, AfterValidator(_url)], ...] = ()
     """Further origins that next links and redirects may lead to; credentials never go there."""
     limits: Limits = Limits()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_preset(cls, said: Any) -> Any:
+        return applied(said) if isinstance(said, Mapping) and "preset" in said else said
+
     @model_validator(mode="after")
     def _agrees(self) -> "Crawl":
-        self.decoder()
+        self.reader()
+        if self.rate and isinstance(self.paginate, Opaque) and self.paginate.expires:
+            seconds = parse_rate(self.rate)
+            if seconds >= self.paginate.expires:
+                raise ValueError(
+                    f"rate = {self.rate!r} leaves {seconds:g} s between two pages, and a cursor lives for "
+                    f"{self.paginate.expires:g} s; raise the rate"
+                )
         for place, name, text, is_looked_up in self._texts():
             if not is_looked_up and (CREDENTIAL.search(name) or SECRET.fullmatch(text)):
                 raise ValueError(_secret_out_of_place(place, name))
         return self
+
+    @property
+    def may_be_handed_over(self) -> bool:
+        """May another worker go on in the middle, at any time?"""
+        return not isinstance(self.paginate, Opaque) or self.paginate.replay == "safe"
+
+    @property
+    def document_key(self) -> str | None:
+        """The path of the key in the documents that are delivered: those of the innermost `each`."""
+        innermost: Listing = self
+        below = self.each
+        while below is not None:
+            innermost, below = below, below.each
+        return innermost.key
 
     @property
     def id(self) -> str:
@@ -167,6 +253,9 @@ class Crawl(_Description):
                 yield "params", name, str(one), name in self.secret_params
         for name, value in httpx.URL(self.url).params.multi_items():
             yield "url", name, value, False
+        if isinstance(self.paginate, NextCursor) and self.paginate.then:
+            for name, value in self.paginate.then.params.items():
+                yield "paginate.then.params", name, str(value), False
 
     def first(self) -> Request:
         """The request before any paginator has touched it."""
@@ -183,10 +272,17 @@ class Crawl(_Description):
             headers.setdefault("content-type", "application/json")
         return Request(self.method, str(url), headers, body)
 
-    def decoder(self) -> Decoder:
+    def reader(self) -> Reader:
         """Takes this crawl's pages apart."""
-        members = (*self.paginate.members(), *((self.total,) if self.total else ()))
-        return Decoder(self.documents, members)
+        return self.read_by(self.paginate)
+
+
+PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+
+
+def placeholders(template: str) -> list[str]:
+    """The paths in a text with `{path}` in it."""
+    return PLACEHOLDER.findall(template)
 
 
 def _secret_out_of_place(place: str, name: str) -> str:
@@ -228,6 +324,11 @@ def load(file: FilePath | str) -> Crawl:
 
 def parse(said: Any, what: str = "the crawl") -> Crawl:
     """A crawl from plain data; raises `CrawlError` that names every field at fault."""
+    if isinstance(said, Mapping) and "preset" in said:
+        try:
+            said = applied(said)
+        except ValueError as error:
+            raise CrawlError(f"reading {what}:\n  preset: {error}") from error
     try:
         return Crawl.model_validate(said)
     except ValidationError as error:

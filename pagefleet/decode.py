@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeGuard
+from typing import Annotated, Any, TypeGuard, TypeVar
 
 import msgspec
 from pydantic import AfterValidator
@@ -17,6 +17,7 @@ from pagefleet.errors import Stop
 
 SEGMENT = re.compile(r"""\.?(?:([^.\[\]'"\s]+)|\[(?:'([^']*)'|"([^"]*)")\])""")
 Names = tuple[str, ...]
+T = TypeVar("T")
 
 
 def parse_path(text: str) -> Names:
@@ -81,13 +82,13 @@ class Decoder:
         body = body.removeprefix(b"\xef\xbb\xbf")
         try:
             str(body, "utf-8")
-            tree, mend = _taken_apart(self._decoder, body)
+            tree, mend = taken_apart(self._decoder.decode, body)
         except UnicodeDecodeError as error:
             raise Stop(f"the page is not UTF-8: byte {error.start} is {body[error.start]:#04x}") from error
         except msgspec.ValidationError as error:
             raise Stop(self._missing(body, str(error))) from error
         except msgspec.DecodeError as error:
-            raise Stop(_not_json(body, error)) from error
+            raise Stop(not_json(body, error)) from error
         except RecursionError as error:
             raise Stop("the page is nested too deep to be read") from error
         found = _walk(tree, self._names)
@@ -98,7 +99,7 @@ class Decoder:
         members = {member: _walk(tree, names) for member, names in self._members.items()}
         return Decoded(
             documents=[mend(bytes(raw)) for raw in found],
-            members={m: _value(mend(bytes(v))) for m, v in members.items() if isinstance(v, msgspec.Raw)},
+            members={m: as_value(mend(bytes(v))) for m, v in members.items() if isinstance(v, msgspec.Raw)},
         )
 
     def _type(self) -> Any:
@@ -112,9 +113,9 @@ class Decoder:
 
     def _missing(self, body: bytes, fault: str) -> str:
         try:
-            value: Any = json.loads(body, parse_int=_int)
+            value: Any = json.loads(body, parse_int=read_int)
         except (ValueError, RecursionError) as error:
-            return _not_json(body, error)
+            return not_json(body, error)
         for depth, name in enumerate(self._names):
             if not _is_object(value) or name not in value:
                 place = ".".join(self._names[:depth]) or "the page"
@@ -125,7 +126,8 @@ class Decoder:
         return f"documents={self._path!r} is {_describe(value)}, not an array; name the member that is one"
 
 
-def _not_json(body: bytes, error: Exception) -> str:
+def not_json(body: bytes, error: Exception) -> str:
+    """What to say of a body that is not JSON."""
     return f"the page is not JSON ({error}): it starts with {body[:60].decode(errors='replace')!r}"
 
 
@@ -133,20 +135,20 @@ SURROGATE = re.compile(rb"\\u([dD])(?=[89a-fA-F])")
 STAND_IN = re.compile(rb"\\u([eE])(?=[89a-fA-F])")
 
 
-def _taken_apart(decoder: msgspec.json.Decoder[Any], body: bytes) -> tuple[Any, Callable[[bytes], bytes]]:
-    """What the decoder makes of a body, and what makes its slices the body's own bytes again.
+def taken_apart(decode: Callable[[bytes], T], body: bytes) -> tuple[T, Callable[[bytes], bytes]]:
+    """What msgspec makes of a body, and what makes its slices the body's own bytes again.
 
     A server that cuts strings by UTF-16 units sends half an emoji, `"\\ud83d"`. That is JSON, but not to msgspec, which
     therefore gets to see the same bytes with private characters in the place of all surrogates.
     """
     try:
-        return decoder.decode(body), bytes
+        return decode(body), bytes
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
         if not SURROGATE.search(body) or STAND_IN.search(body):
             raise
-        tree = decoder.decode(SURROGATE.sub(lambda found: b"\\u" + (b"e" if found[1] == b"d" else b"E"), body))
+        tree = decode(SURROGATE.sub(lambda found: b"\\u" + (b"e" if found[1] == b"d" else b"E"), body))
         return tree, lambda part: STAND_IN.sub(lambda found: b"\\u" + (b"d" if found[1] == b"e" else b"D"), part)
 
 
@@ -154,33 +156,44 @@ DIGITS = 4300
 """Python reads no longer whole number."""
 
 
-def _value(text: bytes) -> Any:
+def as_value(text: bytes) -> Any:
     """JSON as Python objects; a number that Python could not write the same again stays as it is written."""
-    return json.loads(text, parse_float=_float, parse_int=_int)
+    return json.loads(text, parse_float=read_float, parse_int=read_int)
 
 
-def _float(digits: str) -> float | str:
+def read_float(digits: str) -> float | str:
+    """For `json.loads`: a number, or its digits if they would not be written the same again."""
     value = float(digits)
     return value if repr(value) == digits else digits
 
 
-def _int(digits: str) -> int | str:
+def read_int(digits: str) -> int | str:
+    """For `json.loads`: Python reads no number of more digits."""
     return int(digits) if len(digits) <= DIGITS else digits
 
 
 def member(document: bytes, names: Names) -> str | None:
     """One scalar member of a document as text (a string as it reads, all else as it is written), None if absent."""
+    text = raw_at(document, names)
+    if text is None or text == b"null" or text[:1] in (b"{", b"["):
+        return None
+    return _readable(text) if text[:1] == b'"' else text.decode()
+
+
+def value_at(document: bytes, names: Names) -> Any:
+    """One member of a document as Python objects, None if absent."""
+    text = raw_at(document, names)
+    return None if text is None else as_value(text)
+
+
+def raw_at(document: bytes, names: Names) -> bytes | None:
+    """One member of a document as it is written there, None if absent."""
     try:
-        tree, mend = _taken_apart(_member_decoder(names), document)
+        tree, mend = taken_apart(_member_decoder(names).decode, document)
     except (msgspec.MsgspecError, RecursionError):
         return None
     found = _walk(tree, names)
-    if not isinstance(found, msgspec.Raw):
-        return None
-    text = mend(bytes(found))
-    if text == b"null" or text[:1] in (b"{", b"["):
-        return None
-    return _readable(text) if text[:1] == b'"' else text.decode()
+    return mend(bytes(found)) if isinstance(found, msgspec.Raw) else None
 
 
 def _readable(text: bytes) -> str:

@@ -5,6 +5,7 @@
     ├── FetchError            a page could not be had
     │   ├── RetryNow          try again in this job, after a short wait
     │   ├── RetryLater        put the slice back; nothing is held against it
+    │   ├── CursorDied        go on from a safer position
     │   └── Stop              the crawl fails, with its checkpoint kept
     └── FleetError            the fleet's Redis, or what is in it
         ├── RedisUnusable     not reachable, or set up so that it would lose documents
@@ -31,7 +32,11 @@ class FetchError(PagefleetError):
 
 
 class RetryNow(FetchError):
-    """A passing fault: the same request may succeed in a moment."""
+    """A passing fault: the same request may succeed in a moment. `is_sent`: it may have reached the source."""
+
+    def __init__(self, message: str, *, is_sent: bool = True) -> None:
+        super().__init__(message)
+        self.is_sent = is_sent
 
 
 class RetryLater(FetchError):
@@ -44,6 +49,10 @@ class RetryLater(FetchError):
         super().__init__(message)
         self.seconds = seconds
         self.is_source = is_source
+
+
+class CursorDied(FetchError):
+    """The source does not know the cursor any more, or has moved on from it unseen: another position is needed."""
 
 
 class Stop(FetchError):

@@ -5,14 +5,16 @@ fetch(request, ...)  ->  Send(request)     answered with a Response, or with the
 """
 
 import random
+import re
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import TypeVar
 
 from pagefleet.crawl import Limits
-from pagefleet.errors import RetryLater, RetryNow, Stop
+from pagefleet.errors import CursorDied, RetryLater, RetryNow, Stop
 from pagefleet.page import Request, Response
 from pagefleet.url import joined, safe
 
@@ -46,10 +48,22 @@ class Wait:
 Reply = Response | RetryNow | None
 Dress = Callable[[Request], Request]
 """Puts credentials on a request, or takes them off; raises `Stop` where the request must not go at all."""
+T = TypeVar("T")
 
 
-def fetch(request: Request, limits: Limits, dress: Dress) -> Generator[Send | Wait, Reply, Response]:
-    """One response that is not a passing fault, after as many attempts as the limits allow; else raises `Stop`."""
+def fetch(
+    request: Request,
+    limits: Limits,
+    dress: Dress,
+    read: Callable[[Response], T],
+    *,
+    is_repeatable: bool = True,
+) -> Generator[Send | Wait, Reply, T]:
+    """What `read` makes of a response that is no passing fault, after as many attempts as the limits allow.
+
+    `read` may find one too, and raise `RetryNow`. Raises `Stop` when the attempts are used up, and `CursorDied` when a
+    request that must not be repeated may have reached the source, and its answer did not come back.
+    """
     request, attempt, hops = dress(request), 0, 0
     while True:
         reply = yield Send(request)
@@ -61,13 +75,22 @@ def fetch(request: Request, limits: Limits, dress: Dress) -> Generator[Send | Wa
             if patience is not None:
                 yield Wait(request.url, patience)
                 continue
-            if reply.status not in PASSING:
-                return reply
-        attempt += 1
-        fault = f"the server answered {reply.status}" if isinstance(reply, Response) else str(reply)
+            try:
+                return _read(reply, read)
+            except RetryNow as passing:
+                reply = passing
+        if reply and reply.is_sent and not is_repeatable:
+            raise CursorDied(f"{reply}, and the request cannot be sent again: the server may have moved on")
+        attempt, fault = attempt + 1, str(reply)
         if attempt >= limits.attempts:
             raise Stop(f"fetching {safe(request.url)}: {fault}, at each of {attempt} attempts; try again later")
         yield Wait(request.url, RetryLater(fault, random.uniform(0, min(30.0, 0.5 * 2**attempt))))
+
+
+def _read(response: Response, read: Callable[[Response], T]) -> T:
+    if response.status in PASSING:
+        raise RetryNow(f"the server answered {response.status}")
+    return read(response)
 
 
 def _redirected(request: Request, response: Response, hops: int) -> Request:
@@ -80,14 +103,40 @@ def _redirected(request: Request, response: Response, hops: int) -> Request:
 
 
 def _patience(request: Request, response: Response) -> RetryLater | None:
-    """What a 429, or a 503 with Retry-After, asks for."""
-    asked = retry_after(response.headers)
-    if response.status != HTTPStatus.TOO_MANY_REQUESTS and not (
-        response.status == HTTPStatus.SERVICE_UNAVAILABLE and asked is not None
-    ):
+    """What a 429 asks for, or a 503 or 403 that says how long; GitHub's 403 may name only a limit that is used up."""
+    status, headers = response.status, response.headers
+    asked = retry_after(headers)
+    if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and _is_used_up(headers)):
+        asked = reset_after(headers) if asked is None else asked
+        seconds = UNNAMED_WAIT if asked is None else asked
+    elif status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.FORBIDDEN) and asked is not None:
+        seconds = asked
+    else:
         return None
-    seconds = UNNAMED_WAIT if asked is None else min(max(asked, SHORTEST_WAIT), LONGEST_WAIT)
-    return RetryLater(f"{safe(request.url)} answered {response.status}", seconds, is_source=True)
+    seconds = min(max(seconds, SHORTEST_WAIT), LONGEST_WAIT)
+    return RetryLater(f"{safe(request.url)} answered {status}", seconds, is_source=True)
+
+
+def _is_used_up(headers: Mapping[str, str]) -> bool:
+    return any(headers.get(f"{prefix}-remaining", "").strip() == "0" for prefix in RATE_LIMITS)
+
+
+RATE_LIMITS = ("ratelimit", "x-ratelimit", "x-rate-limit")
+EPOCH, EPOCH_MS = 10**9, 10**12
+"""From here on a number is a moment, in seconds or in milliseconds since 1970, and no duration."""
+
+
+def reset_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds until a limit is lifted, from `RateLimit-Reset` and its kin: a duration, or a moment by the server's
+    clock."""
+    said = next((text for prefix in RATE_LIMITS if (text := headers.get(f"{prefix}-reset", "").strip())), "")
+    if not re.fullmatch(r"[0-9]{1,14}(\.[0-9]*)?", said):
+        return None
+    number = float(said)
+    if number < EPOCH:
+        return number
+    now = _moment(headers.get("date", "")) or datetime.now(UTC)
+    return max(0.0, (number / 1000 if number >= EPOCH_MS else number) - now.timestamp())
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -61,6 +61,8 @@ class Status:
     """Why the worker that holds the lease tries a page again; told at each renewal."""
     error: str
     """Why it failed."""
+    notice: str
+    """What happened on the way that its readers should know of: a cursor died, and how it went on."""
     enqueued: float
     committed: float | None
     finished: float | None
@@ -314,7 +316,7 @@ def _check_success(status: Status) -> None:
 def _status(crawl_id: str, row: Mapping[str, str], backlog: int) -> Status:
     state = combined([State(row["state"])])
     documents, total = int(row["documents"]), row.get("total")
-    signals = Signals(documents, int(total) if total else None, int(row.get("drifts", 0)), row.get("doubt", ""))
+    signals = Signals(documents, int(total) if total else None, int(row.get("drifts", 0)), row.get("doubts", ""))
     return Status(
         id=crawl_id,
         state=state,
@@ -331,6 +333,7 @@ def _status(crawl_id: str, row: Mapping[str, str], backlog: int) -> Status:
         reason=row.get("reason", "") if state is State.SNOOZED else "",
         fault=row.get("fault", "") if state is State.RUNNING else "",
         error=row.get("error", ""),
+        notice=row.get("notice", ""),
         enqueued=int(row["enqueued"]) / 1000,
         committed=_seconds(row, "committed"),
         finished=_seconds(row, "finished"),

@@ -5,7 +5,8 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from functools import lru_cache
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -20,24 +21,34 @@ CONTENT_TYPES = (
     (re.compile(r"text/tab-separated-values"), "tsv"),
 )
 """What a crawl need not declare. XML and HTML it must: their paths are in languages of their own."""
+ORIGINAL = "#original"
+BOM = b"\xef\xbb\xbf"
+csv.field_size_limit(2**31 - 1)  # a page is bounded as a whole
 
 
 class BodyDecoder(Protocol):
-    """Takes bodies apart, whatever they are."""
+    """Takes bodies in UTF-8 apart, whatever they are."""
 
     def decode(self, body: bytes) -> Decoded: ...
 
 
 class Reader:
-    """Reads the responses of one crawl."""
+    """Reads the responses of one crawl. `documents` and `members` are paths in the language of the format."""
 
     def __init__(
-        self, format_: Format, documents: str, members: Sequence[str], namespaces: Mapping[str, str] | None = None
+        self,
+        format_: Format,
+        documents: str,
+        members: Sequence[str] = (),
+        namespaces: Mapping[str, str] | None = None,
+        *,
+        with_original: bool = False,
     ) -> None:
         self._is_auto = format_ == "auto"
-        self._given = (documents, members, namespaces or {})
         self._format = "json" if self._is_auto else format_
-        self._decoders: dict[str, BodyDecoder] = {self._format: self._made(self._format)}
+        spaces = tuple((namespaces or {}).items())
+        self._given = (documents, tuple(dict.fromkeys(members)), spaces, with_original)
+        _decoder(self._format, *self._given)  # paths that cannot be read are refused here
 
     def read(self, response: Response) -> Decoded:
         """The documents of a response; raises `Stop` when it is not what it should be."""
@@ -45,56 +56,70 @@ class Reader:
         name = self._format
         if self._is_auto:
             name = next((found for pattern, found in CONTENT_TYPES if pattern.match(kind)), self._format)
-        if name not in self._decoders:
-            self._decoders[name] = self._made(name)
-        return self._decoders[name].decode(_in_utf8(response.body, kind, name))
+        return _decoder(name, *self._given).decode(_in_utf8(response.body, kind, name))
 
-    def _made(self, name: str) -> BodyDecoder:
-        documents, members, namespaces = self._given
-        match name:
-            case "json":
-                return _json_decoder(documents, members)
-            case "ndjson":
-                return NdjsonDecoder()
-            case "csv" | "tsv":
-                return CsvDecoder("," if name == "csv" else "\t")
-            case _:
-                return _markup_decoder(name, documents, members, namespaces)
+
+@lru_cache(maxsize=256)
+def _decoder(
+    name: str, documents: str, members: tuple[str, ...], namespaces: tuple[tuple[str, str], ...], with_original: bool
+) -> BodyDecoder:
+    """Decoders hold nothing of a page, and a crawl with children would make thousands."""
+    match name:
+        case "json":
+            return _json_decoder(documents, members)
+        case "ndjson":
+            return NdjsonDecoder()
+        case "csv" | "tsv":
+            return CsvDecoder("," if name == "csv" else "\t", with_original=with_original)
+        case _:
+            return _markup_decoder(name, documents, members, dict(namespaces), with_original=with_original)
 
 
 def _json_decoder(documents: str, members: Sequence[str]) -> BodyDecoder:
     """Plain chains take the fast path; the rest is JSONPath."""
+    if all(_is_plain(path) for path in (documents, *members)):
+        return Decoder(documents, members)
+    from pagefleet.jsonpath import JsonPathDecoder  # noqa: PLC0415 — most crawls need none, and it takes 20 ms
+
+    return JsonPathDecoder(documents, members)
+
+
+def _is_plain(path: str) -> bool:
     try:
-        for path in (documents, *members):
-            parse_path(path)
+        parse_path(path)
     except ValueError:
-        from pagefleet.jsonpath import JsonPathDecoder  # noqa: PLC0415 — most crawls need none
-
-        return JsonPathDecoder(documents, members)
-    return Decoder(documents, members)
+        return False
+    return True
 
 
-def _markup_decoder(name: str, documents: str, members: Sequence[str], namespaces: Mapping[str, str]) -> BodyDecoder:
+def _markup_decoder(
+    name: str, documents: str, members: Sequence[str], namespaces: Mapping[str, str], *, with_original: bool
+) -> BodyDecoder:
     try:
         from pagefleet.markup import HtmlDecoder, XmlDecoder  # noqa: PLC0415 — an extra
     except ModuleNotFoundError as error:
         raise ValueError(f"format = {name!r} needs {error.name}; pip install 'pagefleet[markup]'") from error
-    return HtmlDecoder(documents, members) if name == "html" else XmlDecoder(documents, members, namespaces)
+    if name == "html":
+        return HtmlDecoder(documents, members, with_original=with_original)
+    return XmlDecoder(documents, members, namespaces, with_original=with_original)
 
 
 class NdjsonDecoder:
     """A document a line, as it stands there; an empty line is none."""
 
     def decode(self, body: bytes) -> Decoded:
+        """Raises `Stop` when a line is not JSON."""
         documents: list[bytes] = []
-        for number, line in enumerate(body.split(b"\n"), 1):
+        for number, line in enumerate(body.removeprefix(BOM).split(b"\n"), 1):
             text = line.strip(b" \t\r\x1e")  # RFC 7464 begins each with a record separator
             if not text:
                 continue
             try:
-                msgspec.json.decode(text, type=msgspec.Raw)
-            except msgspec.DecodeError as error:
-                raise Stop(f"line {number} of the page is not JSON ({error}): {text[:60].decode(errors='replace')!r}") from error
+                json.loads(text)
+            except (ValueError, RecursionError) as error:
+                raise Stop(
+                    f"line {number} of the page is not JSON ({error}): {text[:60].decode(errors='replace')!r}"
+                ) from error
             documents.append(text)
         return Decoded(documents, {})
 
@@ -102,47 +127,86 @@ class NdjsonDecoder:
 class CsvDecoder:
     """A document a row, an object of strings by the names in the first row (RFC 4180)."""
 
-    def __init__(self, delimiter: str) -> None:
+    def __init__(self, delimiter: str, *, with_original: bool = False) -> None:
         self._delimiter = delimiter
+        self._with_original = with_original
 
     def decode(self, body: bytes) -> Decoded:
-        return Decoded([msgspec.json.encode(row) for row in self._rows(body.decode("utf-8-sig"))], {})
+        """Raises `Stop` when the rows do not fit the first one."""
+        try:
+            text = body.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise Stop(f"the page is not UTF-8: byte {error.start} is {body[error.start]:#04x}") from error
+        return Decoded([msgspec.json.encode(row) for row in self._rows(text)], {})
 
     def _rows(self, text: str) -> Iterator[Mapping[str, str]]:
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter, strict=True)
+        lines = _Lines(text)
+        rows = csv.reader(lines, delimiter=self._delimiter, strict=True)
         try:
             names = next(rows, [])
+            lines.taken()
             if len(set(names)) < len(names):
                 raise Stop(f"the first row of the page names a column twice: {names}")
             for row in rows:
+                line = lines.taken()
                 if row and len(row) != len(names):
                     raise Stop(f"line {rows.line_num} of the page has {len(row)} columns, the first row {len(names)}")
                 if row:
-                    yield dict(zip(names, row, strict=True))
+                    yield dict(zip(names, row, strict=True)) | ({ORIGINAL: line} if self._with_original else {})
         except csv.Error as error:
             raise Stop(f"line {rows.line_num} of the page is not CSV: {error}") from error
 
 
-CHARSET = re.compile(r"charset=\s*\"?([\w.:-]+)")
+class _Lines:
+    """Lines for the CSV reader, and those that it has taken for the row in hand: a quoted field may hold several."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = io.StringIO(text, newline="")
+        self._taken: list[str] = []
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        self._taken.append(next(self._lines))
+        return self._taken[-1]
+
+    def taken(self) -> str:
+        row, self._taken = "".join(self._taken), []
+        return row.rstrip("\r\n")
+
+
+CHARSET = re.compile(r"charset=\s*[\"']?([\w.:-]+)")
 
 
 def _in_utf8(body: bytes, content_type: str, name: str) -> bytes:
-    """The body in UTF-8, if it says that it is in something else. XML and HTML say so themselves, unless the header does."""
+    """The body in UTF-8, if it says that it is in something else. XML and HTML say so themselves, unless the header
+    does."""
     found = CHARSET.search(content_type)
     charset = found[1] if found else _detected(body, name)
     if charset in ("utf-8", "utf8", "us-ascii", ""):
-        return body
+        return BOM + body if name == "html" and charset else body
     try:
         text = body.decode(charset)
     except LookupError as error:
         raise Stop(f"the page is in {charset!r}, which is no character set that is known here") from error
     except UnicodeDecodeError as error:
         raise Stop(f"the page says that it is in {charset}, and is not: {error}") from error
-    if name in ("xml", "html"):
+    if name == "xml":
         text = re.sub(r"^(\s*<\?xml[^>]*?)\s+encoding=[\"'][^\"']*[\"']", r"\1", text, count=1)
-    return text.encode()
+    return (BOM if name == "html" else b"") + text.encode("utf-8", "surrogatepass")
 
 
 def _detected(body: bytes, name: str) -> str:
-    """JSON may be in UTF-16 or UTF-32 without a word (RFC 4627, 3)."""
+    """JSON may be in UTF-16 or UTF-32 without a word (RFC 4627, 3); HTML without one is often in UTF-8."""
+    if name == "html" and b"charset" not in body[:1024].lower():
+        return "utf-8" if body.isascii() or _is_utf8(body) else ""
     return json.detect_encoding(body).removesuffix("-sig") if name == "json" and body[:4].count(0) else ""
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        str(body, "utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -142,4 +142,5 @@ def _passing(error: Exception, limits: Limits) -> RetryNow:
         return RetryNow(f"no whole answer within limits.seconds = {limits.seconds:g}")
     said = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)  # that one quotes the URL
     said = said.replace(" ssl:default", "")  # aiohttp's word for plain HTTP, too
-    return RetryNow(said or type(error).__name__)  # without the class: httpx-aiohttp calls a refusal ConnectTimeout
+    is_sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | aiohttp.ClientConnectorError)
+    return RetryNow(said or type(error).__name__, is_sent=is_sent)  # httpx-aiohttp calls a refusal ConnectTimeout

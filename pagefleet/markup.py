@@ -5,8 +5,9 @@
 
 An attribute is a member `@name`. A child element is in an array under its name, even when it is the only one. An
 element without attributes and children is its text; else its text, if it has any, is the member `#text` (text between
-children, joined by single spaces). Names are as written, prefix included. An HTML element is `#html`, `#text` and its
-attributes. Nothing outside the body is ever read: no DTD, no entities, no network.
+children, joined by single spaces). Names are as written, prefix included; declarations of namespaces are left out. An
+HTML element is its attributes and `#text`. A crawl with `original = true` also gets `#original`, the element as markup.
+Nothing outside the body is ever read: no DTD, no entities, no network.
 """
 
 import re
@@ -21,6 +22,8 @@ from lxml.etree import _Element as Element
 from pagefleet.decode import Decoded
 from pagefleet.errors import Stop
 
+ORIGINAL = "#original"
+
 NAMESPACES = {
     "atom": "http://www.w3.org/2005/Atom",
     "dc": "http://purl.org/dc/elements/1.1/",
@@ -31,21 +34,23 @@ NAMESPACES = {
     "s3": "http://s3.amazonaws.com/doc/2006-03-01/",
 }
 """Prefixes that every XPath may use; a crawl adds its own."""
-FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[0-8bcef]|1[0-9a-f])|0*(?:[0-8]|1[124-9]|2\d|3[01]));", re.I)
+FORBIDDEN = re.compile(
+    rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(?:x0*(?:[0-8bcef]|1[0-9a-f])|0*(?:[0-8]|1[124-9]|2\d|3[01]));", re.IGNORECASE
+)
 """Characters that XML has no place for; servers copy them out of their databases all the same."""
 
 
 class XmlDecoder:
     """Takes XML apart by XPath 1.0."""
 
-    def __init__(self, documents: str, members: Sequence[str], namespaces: Mapping[str, str]) -> None:
+    def __init__(
+        self, documents: str, members: Sequence[str], namespaces: Mapping[str, str], *, with_original: bool = False
+    ) -> None:
         known = {**NAMESPACES, **namespaces}
-        try:
-            self._documents = etree.XPath(documents, namespaces=known)
-            self._members = {member: etree.XPath(member, namespaces=known) for member in members}
-        except etree.XPathSyntaxError as error:
-            raise ValueError(f"{documents!r} or one of {list(members)} is not an XPath: {error}") from error
+        self._documents = _xpath(documents, known)
+        self._members = {member: _xpath(member, known) for member in members}
         self._path = documents
+        self._with_original = with_original
 
     def decode(self, body: bytes) -> Decoded:
         """Elements as JSON; raises `Stop` when the body is not XML, or has a DTD."""
@@ -54,15 +59,32 @@ class XmlDecoder:
         if not isinstance(found, list) or not all(isinstance(one, Element) for one in found):
             raise Stop(f"documents={self._path!r} names no elements; write an XPath that does")
         members = {member: value for member, path in self._members.items() if (value := _text(path(tree))) is not None}
-        return Decoded([msgspec.json.encode(as_json(element)) for element in found], members)
+        return Decoded([self._document(element) for element in found], members)
+
+    def _document(self, element: Element) -> bytes:
+        mapped = as_json(element)
+        if self._with_original:
+            mapped = mapped if isinstance(mapped, dict) else {"#text": mapped}
+            mapped[ORIGINAL] = etree.tostring(element, encoding="unicode", with_tail=False)
+        return msgspec.json.encode(mapped)
+
+
+def _xpath(path: str, namespaces: Mapping[str, str]) -> etree.XPath:
+    try:
+        compiled = etree.XPath(path, namespaces=namespaces)
+        compiled(etree.Element("nothing"))  # a prefix that is not declared is found only now
+    except etree.XPathError as error:
+        raise ValueError(f"{path!r} is not an XPath ({error})") from error
+    return compiled
 
 
 class HtmlDecoder:
     """Takes HTML apart by CSS selectors; a member is `selector`, `selector::text` or `selector::attr(name)`."""
 
-    def __init__(self, documents: str, members: Sequence[str] = ()) -> None:
+    def __init__(self, documents: str, members: Sequence[str] = (), *, with_original: bool = False) -> None:
         self._documents = _selector(documents)
         self._members = {member: _Extract(member) for member in members}
+        self._with_original = with_original
 
     def decode(self, body: bytes) -> Decoded:
         """Elements as JSON; HTML is never wrong, so an error page is only one without documents."""
@@ -70,7 +92,13 @@ class HtmlDecoder:
         if tree is None:
             return Decoded([], {})
         members = {member: value for member, extract in self._members.items() if (value := extract(tree)) is not None}
-        return Decoded([msgspec.json.encode(_html_as_json(element)) for element in self._documents(tree)], members)
+        return Decoded([self._document(element) for element in self._documents(tree)], members)
+
+    def _document(self, element: Element) -> bytes:
+        mapped = {**{f"@{name}": value for name, value in element.attrib.items()}, "#text": _joined_text(element)}
+        if self._with_original:
+            mapped[ORIGINAL] = etree.tostring(element, encoding="unicode", method="html", with_tail=False)
+        return msgspec.json.encode(mapped)
 
 
 class _Extract:
@@ -109,7 +137,8 @@ def _parse_xml(body: bytes) -> Element:
         except etree.XMLSyntaxError:
             tree = None
         if tree is None:
-            raise Stop(f"the page is not XML ({error}): it starts with {body[:60].decode(errors='replace')!r}") from error
+            head = body[:60].decode(errors="replace")
+            raise Stop(f"the page is not XML ({error}): it starts with {head!r}") from error
     if tree.getroottree().docinfo.internalDTD is not None:
         raise Stop("the page has a document type definition, which may name files and grow without end; it is not read")
     return tree
@@ -133,12 +162,6 @@ def as_json(element: Element) -> Any:
     if text:
         found["#text"] = text
     return found
-
-
-def _html_as_json(element: Element) -> dict[str, str]:
-    attributes = {f"@{name}": value for name, value in element.attrib.items()}
-    whole = etree.tostring(element, encoding="unicode", method="html", with_tail=False)
-    return {**attributes, "#text": _joined_text(element), "#html": whole}
 
 
 def _joined_text(element: Element) -> str:

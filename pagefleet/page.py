@@ -76,8 +76,9 @@ class Page:
     is_last: bool = False
     """Nothing follows. A Python source ends by returning, so there it stands on an empty page of its own."""
     doubt: str = ""
-    """Why the last page may not be the end: `no-pointer` (on the only page, nothing stood where paginate looks for the
-    next), `no-total` (the declared total was never where it should be)."""
+    """What speaks against the crawl's being whole, words of `verdict.DOUBTS` with blanks between them."""
+    notice: str = ""
+    """What happened on the way to this page that its readers should know of: a cursor died, and how it went on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ def pages(source: Source, cursor: Cursor = None) -> "Pages":
 
 def documents(source: Source) -> "Documents":
     """The documents of a source, in the server's order, as its own bytes."""
-    return Documents(pages(source), parse_path(source.key) if source.key else ())
+    return Documents(pages(source), parse_path(source.document_key) if source.document_key else ())
 
 
 class Pages:

@@ -63,6 +63,16 @@ class PythonSource(BaseModel):
     limits: Limits = Limits()
 
     @property
+    def document_key(self) -> str | None:
+        """The path of the key in the documents."""
+        return self.key
+
+    @property
+    def may_be_handed_over(self) -> bool:
+        """May another worker go on in the middle, at any time?"""
+        return True
+
+    @property
     def id(self) -> str:
         """The name, or one made of the function's name and the content."""
         return self.name or f"{self.function.rpartition(':')[2]}-{self.fingerprint[:8]}"
@@ -159,13 +169,13 @@ class Client:
     ) -> Response:
         """One answer of status below 400; raises `Stop` on any other, after the retries that can help."""
         whole = str(httpx.URL(url).copy_merge_params(params)) if params else url
-        flow = fetch(Request("GET", whole, dict(headers or {})), self._limits, _on_origin_of(whole))
+        flow = fetch(Request("GET", whole, dict(headers or {})), self._limits, _on_origin_of(whole), _checked)
         reply: Reply = None
         while True:
             try:
                 step = flow.send(reply)
             except StopIteration as end:
-                return _checked(end.value)
+                return end.value
             reply = None
             match step:
                 case Send(request):

@@ -1,5 +1,7 @@
 """URLs: whose they are, where a link leads, how they are shown."""
 
+from collections.abc import Sequence
+
 import httpx
 
 from pagefleet.errors import Stop
@@ -24,3 +26,8 @@ def joined(base: str, link: str) -> str:
         return str(httpx.URL(base).join(link))
     except (httpx.InvalidURL, ValueError) as error:
         raise Stop(f"reading {safe(base)}: it leads on to {safe(link)[:200]!r}, which is no URL") from error
+
+
+def with_query(url: str, params: Sequence[tuple[str, str]]) -> str:
+    """A URL with more parameters, in place of those of the same names."""
+    return str(httpx.URL(url).copy_merge_params(list(params))) if params else url

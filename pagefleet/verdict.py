@@ -15,12 +15,12 @@ class Finding(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Signals:
     """What a verdict weighs. `total` is the last number that the source declared; `drifts` counts pages that changed
-    at the source between their parts; `doubt` is the last page's (`Page.doubt`)."""
+    at the source between their parts; `doubts` are those of all pages (`Page.doubt`), words with blanks between."""
 
     documents: int
     total: int | None = None
     drifts: int = 0
-    doubt: str = ""
+    doubts: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +37,27 @@ class Verdict:
 DOUBTS = {
     "no-pointer": "nothing stood where paginate looks for a second page; correct it, or say where the total is",
     "no-total": "no page had a number where total says that it is; correct it",
+    "no-documents": "the last page had none, and no link; it may have been a page of another kind, such as a login",
+    "clamped": "the server gave its last page again for a page behind it, and no total says that it was the last",
+    "moved": "the crawl lost its place, and went on where the documents were no longer the same",
+    "child-below-total": "a child had fewer documents than it declared",
+    "at-cap": "the API lists no more than this; ask for parts that are smaller",
 }
+"""What each doubt means."""
+GRAVE = frozenset({"at-cap", "child-below-total"})
+"""Doubts that are none: something is missing."""
 
 
 def judge(signals: Signals) -> Verdict:
-    """Complete, unless something speaks against it."""
-    reasons: list[tuple[str, str]] = []
-    finding = Finding.COMPLETE
-    if signals.total is not None and signals.documents > signals.total:
-        reasons.append(("above-total", f"{signals.documents} documents, but the source declared {signals.total}"))
-        finding = Finding.SUSPECT
-    if signals.doubt:
-        reasons.append((signals.doubt, DOUBTS[signals.doubt]))
-        finding = Finding.SUSPECT
+    """Complete, unless something speaks against it; the gravest reason first."""
+    documents, total = signals.documents, signals.total
+    missing, odd = [(w, DOUBTS[w]) for w in signals.doubts.split() if w in GRAVE], list[tuple[str, str]]()
+    if total is not None and documents < total:
+        missing.insert(0, ("below-total", f"{documents} documents, but the source declared {total}"))
+    if total is not None and documents > total:
+        odd.append(("above-total", f"{documents} documents, but the source declared {total}"))
+    odd += [(word, DOUBTS[word]) for word in signals.doubts.split() if word not in GRAVE]
     if signals.drifts:
-        reasons.append(("drift", f"{signals.drifts} pages changed at the source while they were committed in parts"))
-        finding = Finding.SUSPECT
-    if signals.total is not None and signals.documents < signals.total:
-        reasons.insert(0, ("below-total", f"{signals.documents} documents, but the source declared {signals.total}"))
-        finding = Finding.TRUNCATED
-    return Verdict(finding, tuple(reasons))
+        odd.append(("drift", f"{signals.drifts} pages changed at the source while they were committed in parts"))
+    finding = Finding.TRUNCATED if missing else Finding.SUSPECT if odd else Finding.COMPLETE
+    return Verdict(finding, tuple(missing + odd))

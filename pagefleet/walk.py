@@ -8,92 +8,249 @@ Both drivers in `pages.py`, the asynchronous and the synchronous one, are a few 
 """
 
 import hashlib
-import re
-from collections.abc import Generator
-from dataclasses import replace
+from collections import OrderedDict
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 
-import httpx
-
+from pagefleet.children import Steps, walk_children
 from pagefleet.crawl import Crawl
-from pagefleet.decode import Decoded
-from pagefleet.errors import Stop
+from pagefleet.credentials import dressed, stripped
+from pagefleet.errors import CursorDied, RetryNow, Stop
 from pagefleet.fetch import Reply, Send, Wait, fetch
+from pagefleet.merge import merged
 from pagefleet.page import Checkpoint, Cursor, Page, Request, Response
-from pagefleet.paginators import Answer, LinkHeader, NextUrl
-from pagefleet.url import origin, safe
+from pagefleet.paginators import Answer, Continue, LinkHeader, LinkObject, NextUrl, Opaque
+from pagefleet.paginators.rule import number
+from pagefleet.url import safe
+
+AGAIN = 2
+"""So often is an empty page asked for again that stands before the declared total."""
+REMEMBERED = 10_000
+"""Pages of one walk among which a circle is recognised."""
+PARTS = 1_000
+"""Answers that one page may be made of."""
 
 
-def walk(crawl: Crawl, checkpoint: Checkpoint) -> Generator[Send | Wait | Page, Reply, None]:
+def walk(crawl: Crawl, checkpoint: Checkpoint, *, may_be_missing: bool = False) -> Steps:
     """All pages from a checkpoint to the end, with retries, redirects and waits between them.
 
-    Raises `Stop` where no retry can help: the checkpoint then still points at the page that could not be had.
+    Raises `Stop` where no retry can help: the checkpoint then still points at the page that could not be had. A crawl
+    that `may_be_missing` has no documents where its first page is answered with a status of `paginate.past_end`.
     """
-    first, decoder, dress = crawl.first(), crawl.decoder(), partial(dressed, crawl)
-    cursor, delivered = checkpoint.cursor, checkpoint.documents - checkpoint.index
-    before, total = checkpoint.digest, checkpoint.total
-    while True:
-        request = crawl.paginate.request(first, cursor)
-        response = yield from fetch(request, crawl.limits, dress)
-        if cursor is not None and crawl.paginate.ends_at(response.status, delivered, total):
-            yield Page([], None, total, response.status, seconds=response.seconds, is_last=True)
-            return
+    if crawl.each is not None:
+        yield from walk_children(crawl, crawl.each, checkpoint, walk)
+        return
+    flow = _Walk(crawl, checkpoint, may_be_missing=may_be_missing)
+    is_last = False
+    while not is_last:
+        page = yield from flow.upcoming()
+        if page is not None:
+            yield page
+            is_last = page.is_last
+
+
+@dataclass(frozen=True, slots=True)
+class _End(Answer):
+    """An answer that says only that there is nothing more."""
+
+
+class _Walk:
+    """Where a walk stands: `cursor` fetches the next page, `delivered` documents came before it."""
+
+    def __init__(self, crawl: Crawl, checkpoint: Checkpoint, *, may_be_missing: bool) -> None:
+        self._crawl, self._rule, self._reader = crawl, crawl.paginate, crawl.reader()
+        self._first, self._dress = crawl.first(), partial(dressed, crawl)
+        self._may_be_missing = may_be_missing
+        self._cursor, self._delivered = checkpoint.cursor, checkpoint.documents - checkpoint.index
+        self._before, self._total = checkpoint.digest, checkpoint.total
+        self._is_resumed = checkpoint.cursor is not None
+        self._empties = 0
+        self._parts: list[Sequence[bytes]] = []
+        self._skip, self._behind = 0, ""
+        self._notice, self._doubts = "", list[str]()
+        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def upcoming(self) -> Generator[Send | Wait, Reply, Page | None]:
+        """The next page; None when what was fetched is none yet: a part of it, a dead cursor, or what is delivered."""
+        try:
+            answer = yield from self._answer()
+        except CursorDied as death:
+            self._fall(death)
+            return None
+        following = None if isinstance(answer, _End) else self._following(answer)
+        documents = self._whole(answer, following)
+        if documents is None:
+            self._cursor = following
+            return None
+        page = self._page(answer, following, documents)
+        if self._is_clamped(page):
+            page = replace(page, documents=[], cursor=None, is_last=True, digest=digest([]))
+        self._check_progress(page)
+        return self._moved_behind(page)
+
+    # One answer
+
+    def _answer(self) -> Generator[Send | Wait, Reply, Answer]:
+        request = self._rule.request(self._first, self._cursor)
+        is_repeatable = not isinstance(self._rule, Opaque) or self._rule.is_repeatable(self._cursor)
+        if self._is_resumed and not is_repeatable:
+            raise CursorDied("its page may have been sent before, to a worker that is gone")
+        self._is_resumed, self._empties = False, 0 if is_repeatable else AGAIN
+        read = partial(self._read, request)
+        return (yield from fetch(request, self._crawl.limits, self._dress, read, is_repeatable=is_repeatable))
+
+    def _read(self, request: Request, response: Response) -> Answer:
+        """An answer, if the response is one; raises `RetryNow` when it may be another the next time."""
+        if self._is_past_end(response):
+            return _End(response)
+        if isinstance(self._rule, Opaque) and self._rule.is_dead(self._cursor, response):
+            raise CursorDied(f"{safe(request.url)} answered {response.status} {_head(response)!r}")
         _check_status(request, response)
         try:
-            decoded = decoder.decode(response.body)
+            decoded = self._reader.read(response)
         except Stop as error:
             kind = response.headers.get("content-type", "no content type")
             raise Stop(f"reading {safe(request.url)} ({kind}): {error}") from error
-        answer = Answer(response, len(decoded.documents), decoded.members, delivered)
-        following = crawl.paginate.next(cursor, answer)
-        if isinstance(crawl.paginate, LinkHeader | NextUrl) and following is not None:
-            following = _stripped(crawl, following)
-        page = _page(crawl, response, decoded, following)
-        if page.is_last:
-            page = replace(page, doubt=_doubt(crawl, cursor, answer, total if page.total is None else page.total))
-        _check_progress(crawl, request, cursor, page, before)
-        yield page
-        if page.is_last:
+        fresh = self._rule.fresh(self._cursor, decoded.documents)
+        answer = Answer(response, fresh, decoded.members, self._delivered, len(decoded.documents) - len(fresh))
+        fault = answer.find(self._crawl.error) if self._crawl.error else None
+        if fault:
+            raise RetryNow(f"the server answered {response.status}, but {self._crawl.error} = {fault!r:.200}")
+        self._check_empty(answer)
+        return answer
+
+    def _is_past_end(self, response: Response) -> bool:
+        """The first page is behind no other: where it is answered with an error, the URL is wrong."""
+        if self._cursor is None and response.status >= HTTPStatus.BAD_REQUEST and not self._may_be_missing:
+            return False
+        return self._rule.is_past_end(response, self._delivered, self._total)
+
+    def _check_empty(self, answer: Answer) -> None:
+        """arXiv and others answer with empty pages now and then: one that cannot be the end is asked for again."""
+        total = self._declared(answer)
+        is_early = not answer.documents and total is not None and self._delivered < total
+        if is_early and self._empties < AGAIN and self._rule.next(self._cursor, answer) is None:
+            self._empties += 1
+            raise RetryNow(f"an empty page after {self._delivered} documents of {total}")
+
+    def _declared(self, answer: Answer) -> int | None:
+        found = number(answer.find(self._crawl.total)) if self._crawl.total else None
+        return self._total if found is None else found
+
+    def _following(self, answer: Answer) -> Cursor:
+        """The next cursor; servers echo secrets in their links, and these must not be stored."""
+        following = self._rule.next(self._cursor, answer)
+        if isinstance(self._rule, LinkHeader | NextUrl | LinkObject):
+            if isinstance(following, str):
+                return stripped(self._crawl, following)
+            if isinstance(following, dict) and isinstance(following.get("href"), str):
+                return {**following, "href": stripped(self._crawl, following["href"])}
+        return following
+
+    # From answers to pages
+
+    def _whole(self, answer: Answer, following: Cursor) -> list[bytes] | None:
+        """The documents of a page, which may take several answers; None: it goes on in the next one."""
+        if not isinstance(self._rule, Continue) or self._rule.complete is None:
+            return list(answer.documents)
+        self._parts.append(answer.documents)
+        if len(self._parts) > PARTS:
+            raise Stop(f"{PARTS} answers had no {self._rule.complete!r}; correct paginate.complete")
+        if self._rule.is_part(answer) and following is not None:
+            return None
+        parts, self._parts = self._parts, []
+        return merged(parts, self._crawl.key)
+
+    def _page(self, answer: Answer, cursor: Cursor, documents: list[bytes]) -> Page:
+        response, total = answer.response, self._declared(answer)
+        if cursor is None and not isinstance(answer, _End):
+            self._doubt_end(answer, total)
+        if self._crawl.cap and self._delivered + len(documents) >= self._crawl.cap:
+            cursor, self._doubts = None, [*self._doubts, "at-cap"]
+        return Page(
+            documents=documents,
+            cursor=cursor,
+            total=total,
+            status=response.status,
+            size=len(response.body),
+            seconds=response.seconds,
+            digest=digest(documents),
+            is_last=cursor is None,
+        )
+
+    def _doubt_end(self, answer: Answer, total: int | None) -> None:
+        """Of the last page: what speaks against its being the last."""
+        is_silent = not self._rule.is_said(answer)
+        if self._crawl.total and total is None:
+            self._doubts.append("no-total")
+        elif is_silent and total is None and self._cursor is None and answer.documents:
+            self._doubts.append("no-pointer")
+        if is_silent and self._crawl.format == "html" and not answer.documents:
+            self._doubts.append("no-documents")
+
+    def _is_clamped(self, page: Page) -> bool:
+        """Is it the last page again, in answer to a page number behind it?"""
+        if not page.documents or page.digest != self._before:
+            return False
+        is_clamped = self._rule.is_clamped(self._cursor, len(page.documents), self._total)
+        if is_clamped and (self._total is None or self._delivered < self._total):
+            self._doubts.append("clamped")
+        return is_clamped
+
+    def _check_progress(self, page: Page) -> None:
+        cursor, place = self._cursor, (str(self._cursor), page.digest)
+        if page.cursor is not None and self._rule.is_repeat(cursor, page.cursor, len(page.documents)):
+            found = "it names itself as the next page"
+        elif page.documents and page.digest == self._before:
+            found = "it holds the very documents of the page before it"
+        elif place in self._seen:
+            found = "it was there before, with the same documents: the cursors go round in a circle"
+        else:
+            self._seen[place] = None
+            if len(self._seen) > REMEMBERED:
+                self._seen.popitem(last=False)
             return
-        total = page.total if page.total is not None else total
-        cursor, delivered, before = page.cursor, delivered + len(page.documents), page.digest
+        url = safe(self._rule.request(self._first, cursor).url)
+        raise Stop(f"reading {url}: {found}, so the server ignores the cursor {cursor!r}; check the crawl's paginate")
 
+    def _moved_behind(self, page: Page) -> Page | None:
+        """On behind a page; None when all of it was delivered before a fall."""
+        was_skipping = self._skip > 0
+        documents = self._past_delivered(page)
+        self._cursor, self._total, self._before = page.cursor, page.total, page.digest
+        if was_skipping and not documents and not page.is_last:
+            return None
+        self._delivered += len(documents)
+        page = replace(page, documents=documents, notice=self._notice, doubt=" ".join(self._doubts))
+        self._notice, self._doubts = "", []
+        return page
 
-def _page(crawl: Crawl, response: Response, decoded: Decoded, cursor: Cursor) -> Page:
-    return Page(
-        documents=decoded.documents,
-        cursor=cursor,
-        total=_number(decoded.members.get(crawl.total or "")),
-        status=response.status,
-        size=len(response.body),
-        seconds=response.seconds,
-        digest=digest(decoded.documents),
-        is_last=cursor is None,
-    )
+    # When a cursor has died
 
+    def _fall(self, death: CursorDied) -> None:
+        """To the safest position that needs no cursor of the server's."""
+        fall = self._rule.fall(self._cursor, self._delivered) if isinstance(self._rule, Opaque) else None
+        if fall is None:
+            raise Stop(
+                f"going on from the cursor {self._cursor!r:.80}: {death}; give the crawl's paginate a fallback"
+            ) from death
+        self._notice = f"{death}; went on {fall.how}, behind {self._delivered} documents"
+        self._doubts += ["moved"] if fall.is_unsure else []
+        self._behind, self._before = self._before, ""
+        self._cursor, self._skip, self._parts = fall.cursor, fall.skip, []
+        self._seen.clear()
 
-def _doubt(crawl: Crawl, cursor: Cursor, answer: Answer, total: int | None) -> str:
-    """Of the last page: what speaks against its being the last."""
-    if crawl.total and total is None:
-        return "no-total"
-    is_silent = cursor is None and answer.count > 0 and not crawl.paginate.is_said(answer)
-    return "no-pointer" if is_silent and total is None else ""
-
-
-def _check_progress(crawl: Crawl, request: Request, cursor: Cursor, page: Page, before: str) -> None:
-    """`before` is the digest of the page before. A token may stay the same while the content goes on (Crossref,
-    Elasticsearch' scroll), a URL may not."""
-    is_url = isinstance(crawl.paginate, LinkHeader | NextUrl)
-    if page.cursor is not None and page.cursor == cursor and (is_url or not page.documents):
-        found = "it names itself as the next page"
-    elif page.documents and page.digest == before:
-        found = "it holds the very documents of the page before it"
-    else:
-        return
-    raise Stop(
-        f"reading {safe(request.url)}: {found}, so the server ignores the cursor {cursor!r}; check the crawl's paginate"
-    )
+    def _past_delivered(self, page: Page) -> Sequence[bytes]:
+        """What of a page was not delivered before a fall. If what was ends with the same page, nothing has moved."""
+        count = min(self._skip, len(page.documents))
+        if self._skip:
+            self._skip -= count
+            is_there = self._skip == 0 and count == len(page.documents) and page.digest == self._behind
+            if not is_there and (self._skip == 0 or page.is_last) and "moved" not in self._doubts:
+                self._doubts.append("moved")
+        return page.documents[count:]
 
 
 def digest(documents: list[bytes]) -> str:
@@ -101,41 +258,12 @@ def digest(documents: list[bytes]) -> str:
     return hashlib.blake2b(b"\n".join(documents), digest_size=8).hexdigest()
 
 
-def dressed(crawl: Crawl, request: Request) -> Request:
-    """A request as it may leave: on the crawl's origin with its credentials, on another that it lists without."""
-    home, there = origin(crawl.url), origin(request.url)
-    request = replace(request, url=_stripped(crawl, request.url))
-    if there == home:
-        return replace(request, secrets=crawl.secret_params)
-    if there not in {origin(url) for url in crawl.origins}:
-        raise Stop(
-            f"going on to {safe(request.url)}: the next page is said to be on another origin than {home}; "
-            f"if that is right, list it in the crawl: origins = [{there!r}]"
-        )
-    plain = {name: value for name, value in request.headers.items() if name.lower() in ("accept", "content-type")}
-    return replace(request, headers=plain)
-
-
-def _stripped(crawl: Crawl, url: str) -> str:
-    """A URL without the crawl's secrets, which servers echo in links and redirects."""
-    parsed = httpx.URL(url) if crawl.secret_params else None
-    if parsed is None or not parsed.params.keys() & crawl.secret_params.keys():
-        return url
-    for param in crawl.secret_params:
-        parsed = parsed.copy_remove_param(param)
-    return str(parsed)
-
-
 def _check_status(request: Request, response: Response) -> None:
     if response.status >= HTTPStatus.MULTIPLE_CHOICES:
-        head = response.body[:120].decode(errors="replace").split("\n")[0]
         advice = {401: "check the credentials", 403: "check the credentials", 404: "check the crawl's url"}
         hint = advice.get(response.status, "the server will not answer this request")
-        raise Stop(f"fetching {safe(request.url)}: the server answered {response.status} {head!r}; {hint}")
+        raise Stop(f"fetching {safe(request.url)}: the server answered {response.status} {_head(response)!r}; {hint}")
 
 
-def _number(value: object) -> int | None:
-    """A total, if it is one; some servers write it as text, and -1 for one that they do not know."""
-    if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value):
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+def _head(response: Response) -> str:
+    return response.body[:120].decode(errors="replace").split("\n")[0]

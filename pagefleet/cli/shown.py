@@ -50,6 +50,7 @@ def _facts(status: Status) -> list[tuple[str, str]]:
         ("state", status.state.value),
         ("verdict", str(status.verdict or "")),
         ("error", status.error),
+        ("notice", status.notice),
         ("tries again", status.fault),
         ("snoozes", f"until {_moment(status.until)}: {status.reason}" if status.reason else ""),
         ("documents", f"{status.documents:,}{total}"),

@@ -39,6 +39,7 @@ class Part:
     total: int | None = None
     digest: str = ""
     doubt: str = ""
+    notice: str = ""
     size: int = 0
     status: int = 200
     milliseconds: int = 0
@@ -98,7 +99,8 @@ class Scripts:
             *(before.page, before.index, encode(before.cursor)),
             *(after.page, after.index, encode(after.cursor)),
             *(_ms(seconds), part.ending, "" if part.total is None else part.total, part.digest, part.size),
-            *(part.status, part.milliseconds, worker, part.doubt, part.fields),
+            *(part.status, part.milliseconds, worker, part.doubt),
+            *(part.notice.encode(errors="backslashreplace"), part.fields),  # it may quote what a source sent
         )
         answer, state, documents, backlog = await self._run("commit", slice_.all(), *args, *part.arguments)
         return Committed(_text(answer), _text(state), documents, backlog)

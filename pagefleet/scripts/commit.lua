@@ -1,7 +1,8 @@
 -- commit: the documents of a page, or of a part of one, and the checkpoint behind them, together.
 -- ARGV 2 fence, 3 commit id, 4 page, 5 index, 6 cursor, 7 next page, 8 next index, 9 next cursor, 10 lease ms,
 --      11 ending ('', 'last' or 'yield'), 12 total ('': not said), 13 digest, 14 bytes, 15 status, 16 ms, 17 worker,
---      18 doubt, 19 fields a document (1: itself, 2: itself and its key), 20... documents
+--      18 doubts, words with blanks between them, 19 notice ('': none), 20 fields a document (1: itself, 2: itself and its
+--      key), 21... documents
 -- answers {what, state after, documents delivered, documents in the stream}
 local row = redis.call('HMGET', slice, 'state', 'fence', 'page', 'index', 'cursor', 'commit', 'documents', 'backlog', 'digest')
 local state, fence, page, index, cursor, last, delivered, limit, digest = unpack(row)
@@ -28,7 +29,7 @@ if state ~= 'running' then
   return answer(state)
 end
 limit = tonumber(limit)
-if limit > 0 and length >= limit and #ARGV > 19 then
+if limit > 0 and length >= limit and #ARGV > 20 then
   length = trim()
   if length >= limit then
     return answer('full')
@@ -78,10 +79,10 @@ local function clear(stream, from_page, from_index)
   end
 end
 
-local at_page, at_index, fields = tonumber(page), tonumber(index), tonumber(ARGV[19])
+local at_page, at_index, fields = tonumber(page), tonumber(index), tonumber(ARGV[20])
 clear(documents, at_page, at_index)
 local count = 0
-for i = 20, #ARGV, fields do
+for i = 21, #ARGV, fields do
   local id = at_page .. '-' .. (at_index + count)
   if fields == 2 then
     redis.call('XADD', documents, id, 'd', ARGV[i], 'k', ARGV[i + 1])
@@ -104,14 +105,25 @@ end
 if ARGV[12] ~= '' then
   redis.call('HSET', slice, 'total', ARGV[12])
 end
+if ARGV[18] ~= '' then
+  local doubts = redis.call('HGET', slice, 'doubts') or ''
+  for word in string.gmatch(ARGV[18], '%S+') do
+    if not string.find(doubts, ' ' .. word .. ' ', 1, true) then
+      doubts = (doubts == '' and ' ' or doubts) .. word .. ' '
+    end
+  end
+  redis.call('HSET', slice, 'doubts', doubts)
+end
+if ARGV[19] ~= '' then
+  redis.call('HSET', slice, 'notice', ARGV[19])
+end
 delivered = redis.call('HINCRBY', slice, 'documents', count)
 length = redis.call('XLEN', documents)
 redis.call('HSET', slice, 'page', ARGV[7], 'index', ARGV[8], 'cursor', ARGV[9], 'commit', ARGV[3], 'digest', ARGV[13],
   'until', now + ARGV[10], 'wait', ARGV[10], 'committed', now)
 if ARGV[11] == 'last' then
   state = 'finished'
-  redis.call('HSET', slice, 'state', state, 'fence', '', 'worker', '', 'until', 0, 'finished', now,
-    'doubt', ARGV[18])
+  redis.call('HSET', slice, 'state', state, 'fence', '', 'worker', '', 'until', 0, 'finished', now)
   redis.call('ZREM', due, tag)
 elseif ARGV[11] == 'yield' and redis.call('ZCOUNT', queue, '-inf', now) > 0 then
   state = 'queued'

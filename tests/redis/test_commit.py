@@ -56,12 +56,16 @@ async def test_a_page_that_changed_between_its_parts_is_counted(redis_url: str) 
         assert (await c.row())["drifts"] == "1"
 
 
-async def test_a_doubt_about_the_end_is_kept(redis_url: str) -> None:
-    async with case(redis_url, 2) as c:
+async def test_doubts_are_kept(redis_url: str) -> None:
+    async with case(redis_url, 2, 2) as c:
         await c.enqueue()
         hand = await c.lease()
-        await c.send(hand, replace(hand.part(), doubt="nothing stood there"))
-        assert (await c.row())["doubt"] == "nothing stood there"
+        for words in ("moved at-cap", "cap moved"):
+            part = hand.part()
+            await c.send(hand, replace(part, doubt=words, notice="the cursor died"))
+            hand.checkpoint = part.after
+        row = await c.row()
+        assert (row["doubts"].split(), row["notice"]) == (["moved", "at-cap", "cap"], "the cursor died")
 
 
 async def test_documents_arrive_as_they_are_with_their_keys_and_the_total(redis_url: str) -> None:

@@ -103,8 +103,10 @@ def test_the_least_that_can_be_said() -> None:
 
 # Mistakes
 
-FIELDS = "the fields are kind, name, url, method, params, headers, body, documents, key, paginate, total, rate, origins"
-KINDS = "write a table whose kind is one of cursor, link_header, next_url, none, offset, page"
+KIND_NAMES = ["continue", "cursor", "keyset", "link_header", "link_object", "next_url", "none", "offset", "page"]
+
+FIELDS = "the fields are documents, format, namespaces, original, key, total, error, kind, name, url, method, params"
+KINDS = "write a table whose kind is one of continue, cursor, keyset, link_header, link_object, next_url, none, offset"
 OFFSET: Mapping[str, Any] = {"kind": "offset"}
 
 
@@ -129,9 +131,20 @@ OFFSET: Mapping[str, Any] = {"kind": "offset"}
         ({"headers": {"a b": "c"}}, ["headers.a b is 'a b': write a header's name with letters, digits and dashes"]),
         ({"headers": {"a\r\nb": "c"}}, ["headers.'a\\r\\nb' is 'a\\r\\nb': write a header's name"]),
         ({"body": 3}, ["body is 3: it must be a valid dictionary or a valid list or a valid string"]),
-        ({"documents": "a[0]"}, ["documents is 'a[0]': 'a[0]' is not a path: write member names with dots"]),
+        ({"documents": "a["}, ["the crawl: documents: 'a[' is not a path: write member names with dots, $['a name']"]),
         ({"key": "$"}, ["key is '$': '$' is the whole body: name a member of it"]),
-        ({"total": ""}, ["total is '': '' is the whole body: name a member of it"]),
+        ({"total": ""}, ["total is '': write a path in the body, header:Name or last:member"]),
+        ({"total": "header:a b"}, ["total is 'header:a b': 'header:a b' names no header"]),
+        ({"total": "last:$"}, ["total is 'last:$': 'last:$' names no member of a document"]),
+        ({"documents": ".", "error": "a["}, ["the crawl: error: 'a[' is not a path"]),
+        ({"format": "xml", "documents": "//a["}, ["the crawl: documents: '//a[' is not an XPath"]),
+        ({"format": "xml", "documents": "//x:a"}, ["the crawl: documents: '//x:a' is not an XPath (Undefined"]),
+        ({"format": "html", "documents": "a["}, ["the crawl: documents: 'a[' is not a CSS selector"]),
+        ({"format": "html", "documents": "a", "total": "b::c"}, ["the crawl: total: 'b::c': behind :: comes text or"]),
+        ({"format": "yaml"}, ["format is 'yaml': it must be 'auto', 'json', 'ndjson', 'csv', 'tsv', 'xml' or 'html'"]),
+        ({"cap": 0}, ["cap is 0: it must be greater than 0"]),
+        ({"each": {"url": "/a/{b[}"}}, ["each is {'url': '/a/{b[}'}: 'b[' is not a path"]),
+        ({"each": {"url": "/a", "include": {"a": "$"}}}, ["each.include.a is '$': '$' is the whole body"]),
         ({"total": "a"}, ["the crawl: documents='$' makes the body an array, which has no 'a': name the member that"]),
         (
             {"total": "a", "documents": "a"},
@@ -163,7 +176,7 @@ OFFSET: Mapping[str, Any] = {"kind": "offset"}
         ({"paginate": {**OFFSET, "strat": 1}}, ["paginate.strat is 1: there is no such field; did you mean start?"]),
         (
             {"paginate": {**OFFSET, "offset": 1}},
-            ["paginate.offset is 1: there is no such field; the fields are kind, param"],
+            ["paginate.offset is 1: there is no such field; the fields are more, done, past_end, kind, param"],
         ),
         ({"paginate": {**OFFSET, "start": "x"}}, ["paginate.start is 'x': it must be a valid integer"]),
         ({"paginate": {**OFFSET, "limit": 0, "limit_param": "n"}}, ["paginate.limit is 0: it must be greater than 0"]),
@@ -175,8 +188,31 @@ OFFSET: Mapping[str, Any] = {"kind": "offset"}
             {"paginate": {"kind": "page", "size_param": "n"}},
             ["paginate is {'kind': 'page', 'size_param': 'n'}: size_param and size go together: the parameter's"],
         ),
-        ({"paginate": {"kind": "next_url", "next": "$"}}, ["paginate.next is '$': '$' is the whole body"]),
-        ({"paginate": {"kind": "cursor", "more": "a["}}, ["paginate.more is 'a[': 'a[' is not a path"]),
+        (
+            {"paginate": {"kind": "cursor", "more": "a["}, "documents": "b"},
+            ["the crawl: paginate.more: 'a[' is not a path"],
+        ),
+        (
+            {"paginate": {"kind": "next_url", "next": "$"}, "documents": "b"},
+            ["the crawl: paginate.next: '$' is the whole body"],
+        ),
+        ({"paginate": {**OFFSET, "past_end": ["40x"]}}, ["paginate.past_end.0 is '40x': write a status, and text"]),
+        (
+            {"paginate": {"kind": "keyset", "param": "a", "tie": "b"}},
+            ["paginate is {'kind': 'keyset', 'param': 'a', 'tie': 'b'}: tie and tie_param go together"],
+        ),
+        (
+            {"paginate": {"kind": "cursor", "param": "a", "carry": {"a": "b"}}, "documents": "b"},
+            ["paginate is {'kind': 'cursor', 'param': 'a', 'carry': {'a': 'b'}}: carry puts something else where the"],
+        ),
+        (
+            {"paginate": {"kind": "cursor", "expires": 60}, "documents": "b", "rate": "1/min"},
+            ["the crawl: rate = '1/min' leaves 60 s between two pages, and a cursor lives for 60 s"],
+        ),
+        (
+            {"paginate": {"kind": "cursor", "then": {"params": {"api_key": "x"}}}, "documents": "b"},
+            ["the crawl: the secret api_key in paginate.then.params would be stored"],
+        ),
         ({"rate": "x", "key": "$"}, ["key is '$': '$' is", "rate is 'x': write"]),
     ],
 )
@@ -195,7 +231,7 @@ def test_what_is_no_table_at_all(said: object) -> None:
 
 
 def test_what_is_missing() -> None:
-    kinds = '"cursor", "link_header", "next_url", "none", "offset", "page"'
+    kinds = ", ".join(f'"{kind}"' for kind in KIND_NAMES)
     with pytest.raises(CrawlError) as error:
         parse({})
     assert str(error.value).splitlines() == [
@@ -262,6 +298,12 @@ ANOTHER: Mapping[str, Any] = {
     "headers": {"Accept": "a/b"},
     "body": "x",
     "documents": "data",
+    "format": "xml",
+    "namespaces": {"a": "b"},
+    "original": True,
+    "error": "error",
+    "each": {"url": "/{id}"},
+    "cap": 10_000,
     "key": "id",
     "paginate": {"kind": "link_header"},
     "total": "total",
@@ -273,7 +315,7 @@ ANOTHER: Mapping[str, Any] = {
 
 @pytest.mark.parametrize("field", ANOTHER)
 def test_whatever_is_said_otherwise_makes_another_crawl(field: str) -> None:
-    more = {"documents": "rows"} if field == "total" else {}
+    more = {"documents": "rows"} if field in ("total", "error", "format") else {}
     one, other = parse({**LEAST, **more}), parse({**LEAST, **more, field: ANOTHER[field]})
     assert one.fingerprint != other.fingerprint
     assert one.id != other.id
@@ -284,10 +326,10 @@ def test_all_fields_are_tried() -> None:
 
 
 def test_kinds_with_nothing_but_defaults_are_told_apart() -> None:
-    kinds = ("cursor", "link_header", "next_url", "none", "offset", "page")
-    assert len({parse({**LEAST, "documents": "d", "paginate": {"kind": kind}}).fingerprint for kind in kinds}) == len(
-        kinds
-    )
+    needed = {"keyset": {"param": "since"}}
+    kinds = [{"kind": kind, **needed.get(kind, {})} for kind in KIND_NAMES]
+    prints = {parse({**LEAST, "documents": "d", "paginate": kind}).fingerprint for kind in kinds}
+    assert len(prints) == len(kinds)
 
 
 @pytest.mark.parametrize(

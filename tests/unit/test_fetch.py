@@ -24,7 +24,7 @@ def answer(status: int, **headers: str) -> Response:
 
 def begun(request: Request = GET, limits: Limits | None = None) -> Generator[Send | Wait, Reply, Response]:
     """A fetch whose first request is on its way."""
-    flow = fetch(request, limits or Limits(), lambda asked: asked)
+    flow = fetch(request, limits or Limits(), lambda asked: asked, lambda answer: answer)
     assert flow.send(None) == Send(request)
     return flow
 
@@ -124,7 +124,7 @@ def test_each_request_is_dressed() -> None:
             raise Stop("not there")
         return Request(request.method, request.url, {"dressed": "yes"})
 
-    flow = fetch(GET, Limits(), dress)
+    flow = fetch(GET, Limits(), dress, lambda answer: answer)
     assert flow.send(None) == Send(Request("GET", GET.url, {"dressed": "yes"}))
     with pytest.raises(Stop, match="not there"):
         flow.send(answer(302, location="/b"))

@@ -20,7 +20,11 @@ PACKAGES = {
     "pagefleet_worker": ROOT / "worker" / "pagefleet_worker",
     "pagefleet_scheduler": ROOT / "scheduler" / "pagefleet_scheduler",
 }
-PURE = ["page", "errors", "url", "decode", "paginators", "crawl", "fetch", "walk", "states", "verdict", "keys"]
+PURE = [
+    *("page", "errors", "url", "decode", "formats", "jsonpath", "markup", "crawl", "presets", "credentials"),
+    *("paginators", *(f"paginators.{part}" for part in ("rule", "places", "opaque", "links", "cursors"))),
+    *("paginators.numbers", "paginators.keyset", "fetch", "walk", "merge", "children", "states", "verdict", "keys"),
+]
 """They decide, and never wait."""
 IO = {"asyncio", "aiohttp", "redis", "socket", "ssl", "subprocess", "threading", "time", "anyio"}
 
@@ -121,7 +125,7 @@ def test_what_is_pure_neither_waits_nor_asks(name: str) -> None:
     assert not found & IO
     assert {one for one in found if one.startswith("pagefleet.")} <= {f"pagefleet.{one}" for one in PURE}
     text = MODULES[module].read_text()
-    assert set(re.findall(r"\bhttpx\.(\w+)", text)) <= {"URL", "InvalidURL"}
+    assert set(re.findall(r"\bhttpx\.(\w+)", text)) <= {"URL", "InvalidURL", "QueryParams"}
     assert not re.search(r"\b(async|await) ", text)
 
 
@@ -150,7 +154,12 @@ def test_what_is_imported_is_a_dependency() -> None:
     needed = {re.split(r"[^\w-]", line)[0].replace("-", "_") for line in project["dependencies"]} | {"aiohttp"}
     for_cli = needed | {re.split(r"[^\w-]", line)[0].replace("-", "_") for lines in extras.values() for line in lines}
     for module in MODULES:
-        known = for_cli if module.startswith("pagefleet.cli") or module == "pagefleet.embedded" else needed
+        is_extra = module.startswith("pagefleet.cli") or module in (
+            "pagefleet.embedded",
+            "pagefleet.markup",
+            "pagefleet.probe.elements",
+        )
+        known = for_cli if is_extra else needed
         others = {name for name in imports(module) if name not in MODULES} - set(sys.stdlib_module_names)
         assert others <= known | set(PACKAGES), module
 

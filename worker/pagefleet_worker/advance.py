@@ -96,9 +96,11 @@ async def advance(ctx: dict[Any, Any], tag: str, lease: int) -> None:
 
 async def _walk(station: Station, held: Slice) -> None:
     source = await station.fleet.source(held.keys.crawl)
-    held.use_key(source.key)
+    held.use(source)
     async with station.pages(source, held) as pages:
         async for page in held.until_halted(pages):
+            if page.notice:
+                log.warning("%s: %s", held.keys.tag, page.notice)
             await held.commit(page)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Self
 from pagefleet.decode import member, parse_path
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Page
+from pagefleet.pages import Source
 from pagefleet.scripts import Committed, Ending, Part, Scripts
 from pagefleet.settings import Settings
 from pagefleet.tasks import ended
@@ -62,6 +63,7 @@ class Slice:
         self._halted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._self_fence: asyncio.TimerHandle | None = None
         self._key: tuple[str, ...] | None = None
+        self._may_yield = True
 
     @classmethod
     async def lease(cls, scripts: Scripts, keys: SliceKeys, lease: int, settings: Settings, worker: str) -> Self | None:
@@ -74,9 +76,12 @@ class Slice:
         checkpoint = await scripts.lease(keys, lease, fence, settings.lease, worker)
         return cls(scripts, keys, settings, worker, checkpoint, fence) if checkpoint else None
 
-    def use_key(self, path: str | None) -> None:
-        """Each document is delivered with the member at this path, its key."""
-        self._key = parse_path(path) if path else None
+    def use(self, source: Source) -> None:
+        """What is to be known of the source: its documents are delivered with their keys, and whether a turn may end
+        before the crawl does. A cursor that moves on when it is asked cannot be handed over: the next page is on its
+        way already."""
+        self._key = parse_path(source.document_key) if source.document_key else None
+        self._may_yield = source.may_be_handed_over
 
     async def __aenter__(self) -> Self:
         self._renewed()
@@ -154,6 +159,7 @@ class Slice:
                 total=page.total,
                 digest=page.digest,
                 doubt=page.doubt,
+                notice=page.notice,
                 size=page.size,
                 status=page.status,
                 milliseconds=round(page.seconds * 1000),
@@ -182,7 +188,8 @@ class Slice:
     def _ending(self, page: Page) -> Ending:
         if page.is_last:
             return "last"
-        return "yield" if time.monotonic() - self._started > self._settings.turn else ""
+        is_over = time.monotonic() - self._started > self._settings.turn
+        return "yield" if is_over and self._may_yield else ""
 
     def halt(self, reason: str) -> None:
         """Stop as soon as nothing is lost by it; the first reason counts."""

@@ -1,0 +1,217 @@
+"""Parent and child: every document of a crawl becomes a request, and its pages are the crawl's, to any depth.
+
+The cursor of such a crawl says how the parent's page is fetched, which of its documents is being followed, and where
+that child stands (null: done). It is as small for the millionth child as for the first:
+
+    {"parent": [cursor, delivered, total, digest], "index": 4, "mark": "<digest of the document>", "child": [...]}
+
+The parent's page is fetched again on resume. Where its documents have moved meanwhile, the one with the mark counts.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+from pagefleet.crawl import PLACEHOLDER, Crawl, Each
+from pagefleet.decode import member, parse_path, raw_at
+from pagefleet.errors import Stop
+from pagefleet.fetch import Reply, Send, Wait
+from pagefleet.page import Checkpoint, Cursor, Page
+from pagefleet.url import joined, origin, safe, with_query
+
+Steps = Generator[Send | Wait | Page, Reply, None]
+START = Checkpoint()
+
+
+def walk_children(crawl: Crawl, each: Each, checkpoint: Checkpoint, walk: Callable[..., Steps]) -> Steps:
+    """The pages of all children, in the order of their parents, and an empty last one. `walk` walks one crawl."""
+    place = _Place.of(checkpoint.cursor)
+    parents = walk(crawl.model_copy(update={"each": None}), place.parent)
+    said = _Said()
+    while (page := (yield from _upcoming(parents))) is not None:
+        said.note(page)
+        start, child = place.found(page.documents, said)
+        for index in range(start, len(page.documents)):
+            here = replace(place, index=index, mark=_mark(page.documents[index]), child=child or START)
+            parent = page.documents[index]
+            for_child = walk(child_of(crawl, each, parent), here.child, may_be_missing=True)
+            yield from _pages(for_child, each, parent, here, said)
+            child = None
+        place = _Place(_behind(place.parent, page))
+    yield said.on(Page([], checkpoint.cursor, is_last=True))
+
+
+def _pages(pages: Steps, each: Each, parent: bytes, place: "_Place", said: "_Said") -> Steps:
+    """The pages of one child."""
+    at = place.child or START
+    while (page := (yield from _upcoming(pages))) is not None:
+        said.note(page)
+        at = _behind(at, page)
+        if page.is_last and at.total is not None and at.documents < at.total:
+            said.doubt("child-below-total")
+        documents = [_including(each, parent, document) for document in page.documents]
+        cursor = replace(place, child=None if page.is_last else at).cursor()
+        yield said.on(replace(page, documents=documents, cursor=cursor, is_last=False, total=None))
+
+
+def _upcoming(flow: Steps) -> Generator[Send | Wait, Reply, Page | None]:
+    """The next page of a walk, whose requests go out as ours; None behind the last."""
+    reply: Reply = None
+    while True:
+        try:
+            step = flow.send(reply)
+        except StopIteration:
+            return None
+        if isinstance(step, Page):
+            return step
+        reply = yield step
+
+
+def _behind(at: Checkpoint, page: Page) -> Checkpoint:
+    total = at.total if page.total is None else page.total
+    return Checkpoint(0, 0, page.cursor, at.documents + len(page.documents), total, page.digest)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """`parent` fetches the page whose document at `index` is followed; `child` is where that stands, None: done."""
+
+    parent: Checkpoint = START
+    index: int = 0
+    mark: str = ""
+    child: Checkpoint | None = None
+
+    @classmethod
+    def of(cls, cursor: Cursor) -> "_Place":
+        if cursor is None:
+            return cls()
+        child = None if cursor["child"] is None else _checkpoint(cursor["child"])
+        return cls(_checkpoint(cursor["parent"]), cursor["index"], cursor["mark"], child)
+
+    def cursor(self) -> Cursor:
+        """This place as a JSON value."""
+        child = None if self.child is None else _listed(self.child)
+        return {"parent": _listed(self.parent), "index": self.index, "mark": self.mark, "child": child}
+
+    def found(self, documents: Sequence[bytes], said: "_Said") -> tuple[int, Checkpoint | None]:
+        """The index of the document to go on with, and where its child stands, None: at its start."""
+        if not self.mark:
+            return 0, None
+        marks = [_mark(document) for document in documents]
+        index = self.index
+        if marks[index : index + 1] != [self.mark]:
+            said.doubt("moved")
+            if self.mark not in marks:
+                return index, None
+            index = marks.index(self.mark)
+        return (index + 1, None) if self.child is None else (index, self.child)
+
+
+def _checkpoint(said: Any) -> Checkpoint:
+    cursor, documents, total, digest = said
+    return Checkpoint(0, 0, cursor, documents, total, digest)
+
+
+def _listed(at: Checkpoint) -> list[Any]:
+    return [at.cursor, at.documents, at.total, at.digest]
+
+
+def _mark(document: bytes) -> str:
+    return hashlib.blake2b(document, digest_size=6).hexdigest()
+
+
+class _Said:
+    """Doubts and notices of pages that are not passed on, such as the parent's, for the next one that is."""
+
+    def __init__(self) -> None:
+        self._doubts: list[str] = []
+        self._notice = ""
+
+    def note(self, page: Page) -> None:
+        for doubt in page.doubt.split():
+            self.doubt(doubt)
+        self._notice = page.notice or self._notice
+
+    def doubt(self, word: str) -> None:
+        if word not in self._doubts:
+            self._doubts.append(word)
+
+    def on(self, page: Page) -> Page:
+        page = replace(page, doubt=" ".join(self._doubts), notice=self._notice)
+        self._doubts, self._notice = [], ""
+        return page
+
+
+def child_of(crawl: Crawl, each: Each, parent: bytes) -> Crawl:
+    """The crawl of one document's child.
+
+    What a document says is never looked up as a secret. A URL out of a document stays on the parent's origin, or on
+    those that the crawl lists; a child elsewhere goes without the parent's credentials.
+    """
+    filled = {name: str(value) for name, value in each.params.items() if PLACEHOLDER.search(str(value))}
+    plain = {name: value for name, value in each.params.items() if name not in filled}
+    url = joined(crawl.url, _expanded(each.url, parent, is_url=True))
+    query = [(name, _expanded(value, parent)) for name, value in filled.items()]
+    is_home = origin(url) == origin(crawl.url)
+    if not is_home and PLACEHOLDER.match(each.url) and origin(url) not in {origin(one) for one in crawl.origins}:
+        raise Stop(
+            f"following a document of {safe(crawl.url)}: it leads to {safe(url)}, on another origin; if that is right, "
+            f"list it in the crawl: origins = [{origin(url)!r}]"
+        )
+    said = each.model_dump(by_alias=True, exclude={"include", "params", "url", "body"}) | {
+        "url": with_query(url, query),
+        "params": {**(crawl.secret_params if is_home else {}), **plain},
+        "headers": crawl.headers if is_home else {},
+        "body": _filled(each.body, parent),
+        "origins": crawl.origins,
+        "limits": crawl.limits,
+    }
+    try:
+        return Crawl.model_validate(said)
+    except ValidationError as error:
+        fault = error.errors()[0]["msg"]
+        place = f"following a document of {safe(crawl.url)} to {safe(url)}"
+        raise Stop(f"{place}: {fault}; correct the crawl's each") from error
+
+
+def _expanded(template: str, parent: bytes, *, is_url: bool = False) -> str:
+    """`{path}` filled in; percent-encoded in a URL, unless it is the URL's beginning."""
+
+    def value(path: str) -> str:
+        found = member(parent, parse_path(path))
+        if found is None:
+            raise Stop(f"following a document: it has no {path!r} for {template!r}: {parent[:80]!r}")
+        return found
+
+    text = ""
+    for number, part in enumerate(PLACEHOLDER.split(template)):
+        is_literal = number % 2 == 0
+        said = part if is_literal else value(part)
+        text += said if is_literal or not is_url or not text else quote(said, safe="")
+    return text
+
+
+def _filled(body: Any, parent: bytes) -> Any:
+    if isinstance(body, str):
+        return _expanded(body, parent)
+    if isinstance(body, dict):
+        return {name: _filled(value, parent) for name, value in body.items()}
+    return [_filled(value, parent) for value in body] if isinstance(body, list) else body
+
+
+def _including(each: Each, parent: bytes, document: bytes) -> bytes:
+    """A child's document with members of its parent in front, the rest as it was sent."""
+    if not each.include or document[:1] != b"{":
+        return document
+    front: list[bytes] = []
+    for name, path in each.include.items():
+        if raw_at(document, (name,)) is not None:
+            raise Stop(f"including {path!r} of the parent as {name!r}: the document has that already; use another name")
+        front.append(b"%s:%s" % (json.dumps(name).encode(), raw_at(parent, parse_path(path)) or b"null"))
+    rest = document[1:].lstrip()
+    return b"{" + b",".join(front) + (b"," if rest[:1] != b"}" else b"") + document[1:]

@@ -1,0 +1,35 @@
+"""Credentials belong to an origin: what a request may carry, and where it may go at all."""
+
+from dataclasses import replace
+
+import httpx
+
+from pagefleet.crawl import Crawl
+from pagefleet.errors import Stop
+from pagefleet.page import Request
+from pagefleet.url import origin, safe
+
+
+def dressed(crawl: Crawl, request: Request) -> Request:
+    """A request as it may leave: on the crawl's origin with its credentials, on another that it lists without."""
+    home, there = origin(crawl.url), origin(request.url)
+    request = replace(request, url=stripped(crawl, request.url))
+    if there == home:
+        return replace(request, secrets=crawl.secret_params)
+    if there not in {origin(url) for url in crawl.origins}:
+        raise Stop(
+            f"going on to {safe(request.url)}: the next page is said to be on another origin than {home}; "
+            f"if that is right, list it in the crawl: origins = [{there!r}]"
+        )
+    plain = {name: value for name, value in request.headers.items() if name.lower() in ("accept", "content-type")}
+    return replace(request, headers=plain)
+
+
+def stripped(crawl: Crawl, url: str) -> str:
+    """A URL without the crawl's secrets, which servers echo in links and redirects."""
+    parsed = httpx.URL(url) if crawl.secret_params else None
+    if parsed is None or not parsed.params.keys() & crawl.secret_params.keys():
+        return url
+    for param in crawl.secret_params:
+        parsed = parsed.copy_remove_param(param)
+    return str(parsed)

@@ -1,0 +1,87 @@
+"""The paginator that goes on behind the greatest value seen: no cursor of the server's, so none that can die."""
+
+import hashlib
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from pagefleet.decode import MemberPath, parse_path, value_at
+from pagefleet.errors import Stop
+from pagefleet.page import Cursor, Request
+from pagefleet.paginators.numbers import check_both, sized
+from pagefleet.paginators.places import Put, Value, put
+from pagefleet.paginators.rule import Answer, Rule
+from pagefleet.url import safe
+
+
+class Keyset(Rule):
+    """What comes after the last document's `field`, by a filter `param` of the API that answers in that order.
+
+    An empty page is the end. `tie` is a second field, unique, for documents that share the first, and `tie_param` its
+    filter. `inclusive`: the filter means "from" rather than "after"; what came before is then recognised by its bytes.
+    The cursor is [value, value of the tie, digests of the documents that have the value, most documents of a page].
+    """
+
+    kind: Literal["keyset"] = "keyset"
+    field: MemberPath = "id"
+    param: Put
+    start: Value | None = None
+    tie: MemberPath | None = None
+    tie_param: Put | None = None
+    inclusive: bool = False
+    limit_param: Put | None = None
+    limit: int | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "Keyset":
+        check_both("limit_param", self.limit_param, "limit", self.limit)
+        if (self.tie is None) != (self.tie_param is None):
+            raise ValueError("tie and tie_param go together: the field that is unique, and its filter")
+        return self
+
+    def request(self, first: Request, cursor: Cursor) -> Request:
+        values: dict[str, Any] = sized(self.limit_param, self.limit)
+        if cursor is not None:
+            values[self.param] = cursor[0]
+            if self.tie_param:
+                values[self.tie_param] = cursor[1]
+        elif self.start is not None:
+            values[self.param] = self.start
+        return put(first, values)
+
+    def fresh(self, cursor: Cursor, documents: list[bytes]) -> list[bytes]:
+        if cursor is None or not self.inclusive:
+            return documents
+        fresh = [document for document in documents if _digest(document) not in cursor[2]]
+        if documents and not fresh and 1 < len(documents) >= cursor[3]:
+            raise Stop(
+                f"{len(documents)} documents, a whole page, have the same {self.field!r}, {cursor[0]!r}, and what "
+                f"comes behind them cannot be asked for; ask for larger pages, or give paginate a tie"
+            )
+        return fresh
+
+    def after(self, cursor: Cursor, answer: Answer) -> Cursor:
+        if not answer.documents:
+            return None
+        value, tie = self._value(answer, self.field), self._value(answer, self.tie) if self.tie else None
+        if cursor is not None and [value, tie] == cursor[:2] and not self.inclusive:
+            raise Stop(f"two pages end at {self.field!r} = {value!r}: {self.param!r} does not filter; correct paginate")
+        same = [one for one in answer.documents if value_at(one, parse_path(self.field)) == value]
+        seen = [_digest(document) for document in same] if self.inclusive else []
+        if cursor is not None and cursor[0] == value:
+            seen = [*cursor[2], *seen]
+        return [value, tie, seen, max(len(answer.documents) + answer.dropped, cursor[3] if cursor else 0)]
+
+    def is_said(self, answer: Answer) -> bool:
+        return True
+
+    def _value(self, answer: Answer, path: str) -> Value:
+        value = answer.find(f"last:{path}")
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            place = safe(answer.response.url)
+            raise Stop(f"reading {place}: the last document has no {path!r} to go on from but {value!r:.80}")
+        return value
+
+
+def _digest(document: bytes) -> str:
+    return hashlib.blake2b(document, digest_size=8).hexdigest()

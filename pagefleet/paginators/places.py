@@ -1,0 +1,133 @@
+"""Where a value is found in an answer, and where one is put into a request.
+
+found   meta.next         in the body, in the language of the crawl's documents
+        header:Next-Page  in a response header
+        last:id           in the last document of the page, a chain of members
+put     cursor            a query parameter               header:X-Cursor   a header
+        json:startkey     one that is written as JSON     form:cursor       a field of a form body
+        body:query.after  a member of the JSON body       path:cursor       `{cursor}` in the URL
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import httpx
+from pydantic import AfterValidator
+
+from pagefleet.decode import parse_path
+from pagefleet.errors import Stop
+from pagefleet.page import Request
+from pagefleet.url import safe
+
+HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+Value = str | int | float
+
+
+def split(place: str, kinds: str) -> tuple[str, str]:
+    """The kind before the colon and what stands behind it; no kind of these: '' and the whole."""
+    found = re.fullmatch(rf"({kinds}):(.+)", place, re.DOTALL)
+    return (found[1], found[2]) if found else ("", place)
+
+
+def _found(place: str) -> str:
+    kind, name = split(place, "header|last")
+    if kind == "header" and not HEADER.fullmatch(name):
+        raise ValueError(f"{place!r} names no header: write header:Its-Name")
+    if kind == "last" and not parse_path(name):
+        raise ValueError(f"{place!r} names no member of a document: write last:id")
+    if not name:
+        raise ValueError("write a path in the body, header:Name or last:member")
+    return place
+
+
+def _put(place: str) -> str:
+    kind, name = split(place, "json|header|body|form|path")
+    if kind == "header" and not HEADER.fullmatch(name):
+        raise ValueError(f"{place!r} names no header: write header:Its-Name")
+    if kind == "body" and not parse_path(name):
+        raise ValueError(f"{place!r} names no member of the body: write body:a.b")
+    if not name:
+        raise ValueError("write a parameter's name, or header:, body:, form:, json: or path: and a name")
+    return place
+
+
+Found = Annotated[str, AfterValidator(_found)]
+Put = Annotated[str, AfterValidator(_put)]
+
+
+def in_body(*places: str | None) -> tuple[str, ...]:
+    """Those of the places that are paths in the body."""
+    return tuple(place for place in places if place and not split(place, "header|last")[0])
+
+
+def is_structured(place: str) -> bool:
+    """Can an array or an object be put there, or only a string or a number?"""
+    return split(place, "json|body")[0] != ""
+
+
+def put(request: Request, values: Mapping[str, Any]) -> Request:
+    """The request with these values in their places; raises `Stop` when one does not fit."""
+    params: dict[str, Any] = {}
+    for place, value in values.items():
+        kind, name = split(place, "json|header|body|form|path")
+        match kind:
+            case "header":
+                request = replace(request, headers={**request.headers, name: str(value)})
+            case "body":
+                request = replace(request, body=_with_member(request, parse_path(name), value))
+            case "form":
+                request = _with_field(request, name, value)
+            case "path":
+                request = replace(request, url=_with_segment(request.url, name, str(value)))
+            case "json":
+                params[name] = json.dumps(value)
+            case _:
+                params[name] = value
+    return with_params(request, params)
+
+
+def with_params(request: Request, params: Mapping[str, Any]) -> Request:
+    """The request with these parameters in its query, in place of others with their names."""
+    if not params:
+        return request
+    try:
+        url = httpx.URL(request.url).copy_merge_params(params)
+    except httpx.InvalidURL as error:
+        raise Stop(f"going on from {safe(request.url)}: {error}; the cursor does not fit into a URL") from error
+    return replace(request, url=str(url))
+
+
+def with_body(request: Request, body: Any) -> Request:
+    """The request with a JSON body."""
+    headers = {name: value for name, value in request.headers.items() if name.lower() != "content-type"}
+    kind = {"content-type": next((v for n, v in request.headers.items() if n.lower() == "content-type"), JSON)}
+    return replace(request, headers={**headers, **kind}, body=json.dumps(body).encode())
+
+
+JSON = "application/json"
+
+
+def _with_member(request: Request, names: tuple[str, ...], value: Any) -> bytes:
+    body = json.loads(request.body or b"{}")
+    place = body
+    for name in names[:-1]:
+        if not isinstance(place.get(name), dict):
+            place[name] = {}
+        place = place[name]
+    place[names[-1]] = value
+    return json.dumps(body).encode()
+
+
+def _with_field(request: Request, name: str, value: Value) -> Request:
+    fields = httpx.QueryParams((request.body or b"").decode()).set(name, value)
+    headers = {"content-type": "application/x-www-form-urlencoded", **request.headers}
+    return replace(request, headers=headers, body=str(fields).encode())
+
+
+def _with_segment(url: str, name: str, value: str) -> str:
+    segment = quote(value, safe="")
+    return url.replace(f"{{{name}}}", segment).replace(f"%7B{name}%7D", segment)
