@@ -9,7 +9,7 @@ import pytest
 
 from tests.real.endpoints import SITES
 from tests.real.process import NotInstalledError, Site
-from tests.real.sites.moto import signed
+from tests.real.sites.moto import SECRETS
 
 Sites = Callable[[str], Site]
 
@@ -32,5 +32,6 @@ def _sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
 
 
 @pytest.fixture(autouse=True)
-def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_AUTHORIZATION", signed("dynamodb")["Authorization"])
+def _secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)

@@ -17,6 +17,8 @@ from tests.real.records import HUGE, SIZES, records
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=nobody/20200101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
 """moto looks for the name of the service in it, and believes the rest."""
+SECRETS = {"AWS_AUTHORIZATION": SIGNED.format("dynamodb")}
+"""Environment in which the crawl file of DynamoDB finds what it names."""
 TARGET = "DynamoDB_20120810"
 
 
@@ -40,7 +42,7 @@ def _load_bucket(client: httpx.Client, bucket: str) -> list[Any]:
 def _put(client: httpx.Client, bucket: str, key: str, text: str) -> dict[str, Any]:
     path, content = f"/{bucket}/{quote(key)}", text.encode()
     client.put(path, content=content).raise_for_status()
-    modified = parsedate_to_datetime(client.head(path, headers=signed("s3")).headers["last-modified"]).astimezone(UTC)
+    modified = parsedate_to_datetime(client.head(path, headers=_signed("s3")).headers["last-modified"]).astimezone(UTC)
     return {
         "Key": [key],
         "LastModified": [modified.strftime("%Y-%m-%dT%H:%M:%S.000Z")],
@@ -80,10 +82,13 @@ def _item(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _dynamodb(client: httpx.Client, action: str, **said: Any) -> None:
-    headers = {**signed("dynamodb"), "X-Amz-Target": f"{TARGET}.{action}", "Content-Type": "application/x-amz-json-1.0"}
+    headers = {
+        **_signed("dynamodb"),
+        "X-Amz-Target": f"{TARGET}.{action}",
+        "Content-Type": "application/x-amz-json-1.0",
+    }
     client.post("/", headers=headers, json=said).raise_for_status()
 
 
-def signed(service: str) -> dict[str, str]:
-    """The header that leads to a service."""
+def _signed(service: str) -> dict[str, str]:
     return {"Authorization": SIGNED.format(service)}
