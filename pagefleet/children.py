@@ -18,7 +18,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from pagefleet.crawl import PLACEHOLDER, Crawl, Each
-from pagefleet.decode import member, parse_path, raw_at
+from pagefleet.decode import is_array, is_object, member, parse_path, raw_at
 from pagefleet.errors import Stop
 from pagefleet.fetch import Reply, Send, Wait
 from pagefleet.page import Checkpoint, Cursor, Page
@@ -199,9 +199,9 @@ def _expanded(template: str, parent: bytes, *, is_url: bool = False) -> str:
 def _filled(body: Any, parent: bytes) -> Any:
     if isinstance(body, str):
         return _expanded(body, parent)
-    if isinstance(body, dict):
+    if is_object(body):
         return {name: _filled(value, parent) for name, value in body.items()}
-    return [_filled(value, parent) for value in body] if isinstance(body, list) else body
+    return [_filled(value, parent) for value in body] if is_array(body) else body
 
 
 def _including(each: Each, parent: bytes, document: bytes) -> bytes:

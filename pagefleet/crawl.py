@@ -21,12 +21,12 @@ from pydantic import (
     model_validator,
 )
 
-from pagefleet.decode import MemberPath, parse_path
+from pagefleet.decode import MemberPath, is_object, parse_path
 from pagefleet.errors import CrawlError
 from pagefleet.formats import Format, Reader
 from pagefleet.page import Request
 from pagefleet.paginators import NextCursor, Opaque, Paginator, Single
-from pagefleet.paginators.places import HEADER, Found, in_body
+from pagefleet.paginators.places import HEADER, Found, in_body, with_body
 from pagefleet.presets import applied
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -127,6 +127,11 @@ class Listing(_Description):
     error: Found | None = None
     """Where an answer with status 200 says that it is none."""
 
+    def error_reader(self) -> Reader | None:
+        """Reads of an answer only whether it says that it is none."""
+        members = in_body(self.error)
+        return Reader(self.format, self.documents if self.format == "html" else ".", members) if members else None
+
     def read_by(self, paginate: Paginator) -> Reader:
         """Takes pages apart; raises `ValueError` that names the field at fault."""
         members = (*paginate.members(), *in_body(self.total, self.error))
@@ -194,7 +199,7 @@ class Crawl(Listing):
     @model_validator(mode="before")
     @classmethod
     def _with_preset(cls, said: Any) -> Any:
-        return applied(said) if isinstance(said, Mapping) and "preset" in said else said
+        return applied(said) if is_object(said) and "preset" in said else said
 
     @model_validator(mode="after")
     def _agrees(self) -> "Crawl":
@@ -254,8 +259,8 @@ class Crawl(Listing):
         for name, value in httpx.URL(self.url).params.multi_items():
             yield "url", name, value, False
         if isinstance(self.paginate, NextCursor) and self.paginate.then:
-            for name, value in self.paginate.then.params.items():
-                yield "paginate.then.params", name, str(value), False
+            for name, said in self.paginate.then.params.items():
+                yield "paginate.then.params", name, str(said), False
 
     def first(self) -> Request:
         """The request before any paginator has touched it."""
@@ -263,14 +268,9 @@ class Crawl(Listing):
         params = {name: value for name, value in self.params.items() if name not in self.secret_params}
         if params:
             url = url.copy_merge_params(params)
-        headers = dict(self.headers)
-        body: bytes | None = None
-        if isinstance(self.body, str):
-            body = self.body.encode()
-        elif self.body is not None:
-            body = json.dumps(self.body).encode()
-            headers.setdefault("content-type", "application/json")
-        return Request(self.method, str(url), headers, body)
+        text = self.body.encode() if isinstance(self.body, str) else None
+        first = Request(self.method, str(url), dict(self.headers), text)
+        return first if text is not None or self.body is None else with_body(first, self.body)
 
     def reader(self) -> Reader:
         """Takes this crawl's pages apart."""
@@ -324,7 +324,7 @@ def load(file: FilePath | str) -> Crawl:
 
 def parse(said: Any, what: str = "the crawl") -> Crawl:
     """A crawl from plain data; raises `CrawlError` that names every field at fault."""
-    if isinstance(said, Mapping) and "preset" in said:
+    if is_object(said) and "preset" in said:
         try:
             said = applied(said)
         except ValueError as error:

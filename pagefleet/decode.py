@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeGuard, TypeVar
 import msgspec
 from pydantic import AfterValidator
 
-from pagefleet.errors import Stop
+from pagefleet.errors import Garbled, Stop
 
 SEGMENT = re.compile(r"""\.?(?:([^.\[\]'"\s]+)|\[(?:'([^']*)'|"([^"]*)")\])""")
 Names = tuple[str, ...]
@@ -84,18 +84,18 @@ class Decoder:
             str(body, "utf-8")
             tree, mend = taken_apart(self._decoder.decode, body)
         except UnicodeDecodeError as error:
-            raise Stop(f"the page is not UTF-8: byte {error.start} is {body[error.start]:#04x}") from error
+            raise Garbled(f"the page is not UTF-8: byte {error.start} is {body[error.start]:#04x}") from error
         except msgspec.ValidationError as error:
-            raise Stop(self._missing(body, str(error))) from error
+            raise self._missing(body, str(error)) from error
         except msgspec.DecodeError as error:
-            raise Stop(not_json(body, error)) from error
+            raise not_json(body, error) from error
         except RecursionError as error:
             raise Stop("the page is nested too deep to be read") from error
         found = _walk(tree, self._names)
         if found is None:
             found = list[Any]()
-        if not _is_array(found):
-            raise Stop(self._missing(body, "an object"))
+        if not is_array(found):
+            raise self._missing(body, "an object")
         members = {member: _walk(tree, names) for member, names in self._members.items()}
         return Decoded(
             documents=[mend(bytes(raw)) for raw in found],
@@ -111,24 +111,25 @@ class Decoder:
         _plant(tree, self._names, list)
         return _structure(tree)
 
-    def _missing(self, body: bytes, fault: str) -> str:
+    def _missing(self, body: bytes, fault: str) -> Stop:
         try:
             value: Any = json.loads(body, parse_int=read_int)
         except (ValueError, RecursionError) as error:
             return not_json(body, error)
         for depth, name in enumerate(self._names):
-            if not _is_object(value) or name not in value:
+            if not is_object(value) or name not in value:
                 place = ".".join(self._names[:depth]) or "the page"
-                return f"no {name!r} in {place}: {_describe(value)}; correct the crawl's documents={self._path!r}"
+                return Stop(f"no {name!r} in {place}: {_describe(value)}; correct the crawl's documents={self._path!r}")
             value = value[name]
         if isinstance(value, list):
-            return f"the page cannot be read: {fault}"
-        return f"documents={self._path!r} is {_describe(value)}, not an array; name the member that is one"
+            return Stop(f"the page cannot be read: {fault}")
+        return Stop(f"documents={self._path!r} is {_describe(value)}, not an array; name the member that is one")
 
 
-def not_json(body: bytes, error: Exception) -> str:
-    """What to say of a body that is not JSON."""
-    return f"the page is not JSON ({error}): it starts with {body[:60].decode(errors='replace')!r}"
+def not_json(body: bytes, error: Exception) -> Stop:
+    """What to say of a body that is not JSON: a page of HTML stays one, JSON that was cut may come whole."""
+    kind = Stop if body.lstrip()[:1] == b"<" else Garbled
+    return kind(f"the page is not JSON ({error}): it starts with {body[:60].decode(errors='replace')!r}")
 
 
 SURROGATE = re.compile(rb"\\u([dD])(?=[89a-fA-F])")
@@ -223,7 +224,7 @@ def _plant(tree: dict[str, Any], names: Names, leaf: type) -> None:
     place: Any = tree
     for depth, name in enumerate(names, 1):
         below: Any = leaf if depth == len(names) else {}
-        if not _is_object(place) or (place.setdefault(name, below) != below and below is leaf):
+        if not is_object(place) or (place.setdefault(name, below) != below and below is leaf):
             raise ValueError(f"{'.'.join(names)!r} and a part of it, or documents in it, cannot be asked for at once")
         place = place[name]
 
@@ -239,7 +240,7 @@ def _structure(tree: Mapping[str, Any]) -> Any:
         kind: Any = below
         if below is list:
             kind = dict[str, msgspec.Raw] | Elsewise
-        elif _is_object(below):
+        elif is_object(below):
             kind = _structure(below) | Elsewise
         fields.append((f"m{number}", kind, msgspec.UNSET))
         names[f"m{number}"] = name
@@ -255,17 +256,19 @@ def _walk(tree: Any, names: Names) -> Any:
     return tree
 
 
-def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Is it a JSON object?"""
     return isinstance(value, dict)
 
 
-def _is_array(value: object) -> TypeGuard[list[Any]]:
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    """Is it a JSON array?"""
     return isinstance(value, list)
 
 
 def _describe(value: object) -> str:
-    if _is_object(value):
+    if is_object(value):
         return "an object with the members " + ", ".join(map(repr, list(value)[:12]))
-    if _is_array(value):
+    if is_array(value):
         return f"an array of {len(value)}"
     return "null" if value is None else f"the {type(value).__name__} {str(value)[:40]!r}"

@@ -7,6 +7,7 @@
     │   ├── RetryLater        put the slice back; nothing is held against it
     │   ├── CursorDied        go on from a safer position
     │   └── Stop              the crawl fails, with its checkpoint kept
+    │       └── Garbled       the answer cannot be read, and may come whole the next time
     └── FleetError            the fleet's Redis, or what is in it
         ├── RedisUnusable     not reachable, or set up so that it would lose documents
         ├── CrawlExists       another crawl has this name
@@ -57,6 +58,10 @@ class CursorDied(FetchError):
 
 class Stop(FetchError):
     """No further request can help until somebody has mended something; the checkpoint is kept."""
+
+
+class Garbled(Stop):
+    """The answer cannot be read at all: perhaps it was cut short. It is asked for again before the crawl fails."""
 
 
 class FleetError(PagefleetError):

@@ -59,10 +59,10 @@ def fetch(
     *,
     is_repeatable: bool = True,
 ) -> Generator[Send | Wait, Reply, T]:
-    """What `read` makes of a response that is no passing fault, after as many attempts as the limits allow.
+    """What `read` makes of a response, after as many attempts as the limits allow.
 
-    `read` may find one too, and raise `RetryNow`. Raises `Stop` when the attempts are used up, and `CursorDied` when a
-    request that must not be repeated may have reached the source, and its answer did not come back.
+    `read` raises `RetryNow` where it sees a passing fault (`check_passing`). Raises `Stop` when the attempts are used
+    up, and `CursorDied` when a request that must not be repeated may have reached the source, and was not answered.
     """
     request, attempt, hops = dress(request), 0, 0
     while True:
@@ -76,7 +76,7 @@ def fetch(
                 yield Wait(request.url, patience)
                 continue
             try:
-                return _read(reply, read)
+                return read(reply)
             except RetryNow as passing:
                 reply = passing
         if reply and reply.is_sent and not is_repeatable:
@@ -87,10 +87,10 @@ def fetch(
         yield Wait(request.url, RetryLater(fault, random.uniform(0, min(30.0, 0.5 * 2**attempt))))
 
 
-def _read(response: Response, read: Callable[[Response], T]) -> T:
+def check_passing(response: Response) -> None:
+    """Raises `RetryNow` for a status that may be another the next time."""
     if response.status in PASSING:
         raise RetryNow(f"the server answered {response.status}")
-    return read(response)
 
 
 def _redirected(request: Request, response: Response, hops: int) -> Request:

@@ -10,8 +10,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from pagefleet.decode import Decoded, Decoder, parse_path
-from pagefleet.errors import Stop
+from pagefleet.decode import Decoded, Decoder, as_value, not_json, parse_path, raw_at, taken_apart
+from pagefleet.errors import Garbled, Stop
 from pagefleet.page import Response
 
 Format = Literal["auto", "json", "ndjson", "csv", "tsv", "xml", "html"]
@@ -22,6 +22,8 @@ CONTENT_TYPES = (
 )
 """What a crawl need not declare. XML and HTML it must: their paths are in languages of their own."""
 ORIGINAL = "#original"
+WHOLE = "."
+"""A path: the body is the one document."""
 BOM = b"\xef\xbb\xbf"
 csv.field_size_limit(2**31 - 1)  # a page is bounded as a whole
 
@@ -53,9 +55,9 @@ class Reader:
     def read(self, response: Response) -> Decoded:
         """The documents of a response; raises `Stop` when it is not what it should be."""
         kind = response.headers.get("content-type", "").lower()
-        name = self._format
+        name: str = self._format
         if self._is_auto:
-            name = next((found for pattern, found in CONTENT_TYPES if pattern.match(kind)), self._format)
+            name = next((found for pattern, found in CONTENT_TYPES if pattern.match(kind)), name)
         return _decoder(name, *self._given).decode(_in_utf8(response.body, kind, name))
 
 
@@ -77,7 +79,10 @@ def _decoder(
 
 def _json_decoder(documents: str, members: Sequence[str]) -> BodyDecoder:
     """Plain chains take the fast path; the rest is JSONPath."""
-    if all(_is_plain(path) for path in (documents, *members)):
+    is_plain = all(map(_is_plain, members))
+    if is_plain and documents == WHOLE:
+        return WholeDecoder(members)
+    if is_plain and _is_plain(documents):
         return Decoder(documents, members)
     from pagefleet.jsonpath import JsonPathDecoder  # noqa: PLC0415 — most crawls need none, and it takes 20 ms
 
@@ -104,6 +109,26 @@ def _markup_decoder(
     return XmlDecoder(documents, members, namespaces, with_original=with_original)
 
 
+class WholeDecoder:
+    """The body is the one document."""
+
+    def __init__(self, members: Sequence[str]) -> None:
+        self._members = {member: parse_path(member) for member in members}
+
+    def decode(self, body: bytes) -> Decoded:
+        """Raises `Stop` when it is not JSON."""
+        body = body.removeprefix(BOM).strip(b" \t\r\n")
+        try:
+            taken_apart(_whole.decode, body)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise not_json(body, error) from error
+        found = {member: raw_at(body, names) for member, names in self._members.items()}
+        return Decoded([body], {member: as_value(raw) for member, raw in found.items() if raw is not None})
+
+
+_whole = msgspec.json.Decoder(msgspec.Raw)
+
+
 class NdjsonDecoder:
     """A document a line, as it stands there; an empty line is none."""
 
@@ -117,7 +142,7 @@ class NdjsonDecoder:
             try:
                 json.loads(text)
             except (ValueError, RecursionError) as error:
-                raise Stop(
+                raise Garbled(
                     f"line {number} of the page is not JSON ({error}): {text[:60].decode(errors='replace')!r}"
                 ) from error
             documents.append(text)
@@ -136,25 +161,27 @@ class CsvDecoder:
         try:
             text = body.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise Stop(f"the page is not UTF-8: byte {error.start} is {body[error.start]:#04x}") from error
+            raise Garbled(f"the page is not UTF-8: byte {error.start} is {body[error.start]:#04x}") from error
         return Decoded([msgspec.json.encode(row) for row in self._rows(text)], {})
 
     def _rows(self, text: str) -> Iterator[Mapping[str, str]]:
         lines = _Lines(text)
         rows = csv.reader(lines, delimiter=self._delimiter, strict=True)
         try:
-            names = next(rows, [])
+            names = next(rows, list[str]())
             lines.taken()
             if len(set(names)) < len(names):
                 raise Stop(f"the first row of the page names a column twice: {names}")
             for row in rows:
                 line = lines.taken()
                 if row and len(row) != len(names):
-                    raise Stop(f"line {rows.line_num} of the page has {len(row)} columns, the first row {len(names)}")
+                    raise Garbled(
+                        f"line {rows.line_num} of the page has {len(row)} columns, the first row {len(names)}"
+                    )
                 if row:
                     yield dict(zip(names, row, strict=True)) | ({ORIGINAL: line} if self._with_original else {})
         except csv.Error as error:
-            raise Stop(f"line {rows.line_num} of the page is not CSV: {error}") from error
+            raise Garbled(f"line {rows.line_num} of the page is not CSV: {error}") from error
 
 
 class _Lines:
@@ -191,7 +218,7 @@ def _in_utf8(body: bytes, content_type: str, name: str) -> bytes:
     except LookupError as error:
         raise Stop(f"the page is in {charset!r}, which is no character set that is known here") from error
     except UnicodeDecodeError as error:
-        raise Stop(f"the page says that it is in {charset}, and is not: {error}") from error
+        raise Garbled(f"the page says that it is in {charset}, and is not: {error}") from error
     if name == "xml":
         text = re.sub(r"^(\s*<\?xml[^>]*?)\s+encoding=[\"'][^\"']*[\"']", r"\1", text, count=1)
     return (BOM if name == "html" else b"") + text.encode("utf-8", "surrogatepass")

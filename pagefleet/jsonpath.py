@@ -12,7 +12,7 @@ import msgspec
 from jsonpath_rfc9535 import JSONPathError, JSONPathNodeList, JSONPathQuery
 from jsonpath_rfc9535 import compile as compiled
 
-from pagefleet.decode import Decoded, not_json, read_float, read_int, taken_apart
+from pagefleet.decode import Decoded, is_object, not_json, read_float, read_int, taken_apart
 from pagefleet.errors import Stop
 
 Location = tuple[int | str, ...]
@@ -46,7 +46,7 @@ class JsonPathDecoder:
             members = {member: nodes[0].value for member, query in self._members.items() if (nodes := query.find(tree))}
             return Decoded(self._documents(body, tree), members)
         except (ValueError, msgspec.DecodeError) as error:
-            raise Stop(not_json(body, error)) from error
+            raise not_json(body, error) from error
         except RecursionError as error:
             raise Stop("the page is nested too deep to be read") from error
 
@@ -80,10 +80,14 @@ class _Slices:
 
     def _parts_of(self, location: Location) -> Mapping[Any, bytes]:
         if location not in self._parts:
-            found, mend = taken_apart(_parts.decode, self.at(location))
-            named = found.items() if isinstance(found, dict) else enumerate(found)
-            self._parts[location] = {name: mend(bytes(part)) for name, part in named}
+            found, mend = taken_apart(_named, self.at(location))
+            self._parts[location] = {name: mend(bytes(part)) for name, part in found}
         return self._parts[location]
 
 
-_parts = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw])
+_parts = msgspec.json.Decoder[Any](dict[str, msgspec.Raw] | list[msgspec.Raw])
+
+
+def _named(body: bytes) -> list[tuple[int | str, msgspec.Raw]]:
+    found = _parts.decode(body)
+    return list(found.items() if is_object(found) else enumerate(found))

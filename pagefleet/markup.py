@@ -12,15 +12,15 @@ Nothing outside the body is ever read: no DTD, no entities, no network.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from lxml import etree, html
 from lxml.cssselect import CSSSelector
-from lxml.etree import _Element as Element
+from lxml.etree import _Element as Element  # pyright: ignore[reportPrivateUsage]  # it has no other name
 
-from pagefleet.decode import Decoded
-from pagefleet.errors import Stop
+from pagefleet.decode import Decoded, is_array, is_object
+from pagefleet.errors import Garbled, Stop
 
 ORIGINAL = "#original"
 
@@ -55,8 +55,8 @@ class XmlDecoder:
     def decode(self, body: bytes) -> Decoded:
         """Elements as JSON; raises `Stop` when the body is not XML, or has a DTD."""
         tree = _parse_xml(body)
-        found = self._documents(tree)
-        if not isinstance(found, list) or not all(isinstance(one, Element) for one in found):
+        found: Any = self._documents(tree)
+        if not is_array(found) or not all(isinstance(one, Element) for one in found):
             raise Stop(f"documents={self._path!r} names no elements; write an XPath that does")
         members = {member: value for member, path in self._members.items() if (value := _text(path(tree))) is not None}
         return Decoded([self._document(element) for element in found], members)
@@ -64,7 +64,7 @@ class XmlDecoder:
     def _document(self, element: Element) -> bytes:
         mapped = as_json(element)
         if self._with_original:
-            mapped = mapped if isinstance(mapped, dict) else {"#text": mapped}
+            mapped = mapped if is_object(mapped) else {"#text": mapped}
             mapped[ORIGINAL] = etree.tostring(element, encoding="unicode", with_tail=False)
         return msgspec.json.encode(mapped)
 
@@ -92,10 +92,11 @@ class HtmlDecoder:
         if tree is None:
             return Decoded([], {})
         members = {member: value for member, extract in self._members.items() if (value := extract(tree)) is not None}
-        return Decoded([self._document(element) for element in self._documents(tree)], members)
+        return Decoded([self._document(element) for element in _selected(self._documents, tree)], members)
 
     def _document(self, element: Element) -> bytes:
-        mapped = {**{f"@{name}": value for name, value in element.attrib.items()}, "#text": _joined_text(element)}
+        attributes: Mapping[str, str] = dict(cast("Any", element.attrib))
+        mapped = {**{f"@{name}": value for name, value in attributes.items()}, "#text": _joined_text(element)}
         if self._with_original:
             mapped[ORIGINAL] = etree.tostring(element, encoding="unicode", method="html", with_tail=False)
         return msgspec.json.encode(mapped)
@@ -112,12 +113,17 @@ class _Extract:
         self._is_text = what == "text"
 
     def __call__(self, tree: Element) -> str | None:
-        for element in self._selector(tree):
+        for element in _selected(self._selector, tree):
             if self._is_text:
                 return _joined_text(element)
             value = element.get(self._attribute or "href")
             return value if value is not None or self._attribute else _joined_text(element)
         return None
+
+
+def _selected(selector: CSSSelector, tree: Element) -> list[Element]:
+    found: Any = selector(tree)
+    return list(found)
 
 
 def _selector(text: str) -> CSSSelector:
@@ -129,19 +135,32 @@ def _selector(text: str) -> CSSSelector:
 
 def _parse_xml(body: bytes) -> Element:
     try:
-        tree = etree.fromstring(body, parser=_xml_parser())
+        tree = _parsed(body)
     except etree.XMLSyntaxError as error:
-        mended = FORBIDDEN.sub(b"", body)
-        try:
-            tree = etree.fromstring(mended, parser=_xml_parser()) if mended != body else None
-        except etree.XMLSyntaxError:
-            tree = None
-        if tree is None:
+        mended = _mended(body)
+        if mended is None:
             head = body[:60].decode(errors="replace")
-            raise Stop(f"the page is not XML ({error}): it starts with {head!r}") from error
-    if tree.getroottree().docinfo.internalDTD is not None:
+            raise Garbled(f"the page is not XML ({error}): it starts with {head!r}") from error
+        tree = mended
+    declared: Any = tree.getroottree().docinfo.internalDTD
+    if declared is not None:
         raise Stop("the page has a document type definition, which may name files and grow without end; it is not read")
     return tree
+
+
+def _parsed(body: bytes) -> Element:
+    return etree.fromstring(body, parser=_xml_parser())
+
+
+def _mended(body: bytes) -> Element | None:
+    """The body without characters that XML forbids, if it has any and that is all that was wrong."""
+    mended = FORBIDDEN.sub(b"", body)
+    if mended == body:
+        return None
+    try:
+        return _parsed(mended)
+    except etree.XMLSyntaxError:
+        return None
 
 
 def _xml_parser() -> etree.XMLParser:
@@ -150,11 +169,13 @@ def _xml_parser() -> etree.XMLParser:
 
 def as_json(element: Element) -> Any:
     """An element by the mapping above."""
-    found: dict[str, Any] = {f"@{_name(element, key)}": value for key, value in element.attrib.items()}
-    texts = [element.text]
+    attributes: Mapping[str, str] = dict(cast("Any", element.attrib))
+    found: dict[str, Any] = {f"@{_name(element, key)}": value for key, value in attributes.items()}
+    texts: list[str | None] = [element.text]
     for child in element:
-        if isinstance(child.tag, str):
-            found.setdefault(_name(child, child.tag), []).append(as_json(child))
+        tag: Any = child.tag  # comments have a function for one
+        if isinstance(tag, str):
+            found.setdefault(_name(child, tag), []).append(as_json(child))
         texts.append(child.tail)
     text = " ".join(part for part in (" ".join((text or "").split()) for text in texts) if part)
     if not found:
@@ -165,23 +186,21 @@ def as_json(element: Element) -> Any:
 
 
 def _joined_text(element: Element) -> str:
-    return " ".join("".join(element.itertext()).split())
+    return " ".join("".join(str(text) for text in element.itertext()).split())
 
 
 def _name(element: Element, tag: str) -> str:
-    qualified = etree.QName(tag)
-    if qualified.namespace is None:
-        return qualified.localname
+    namespace, _, name = tag[1:].rpartition("}") if tag[:1] == "{" else ("", "", tag)
     prefixes = {uri: prefix for prefix, uri in element.nsmap.items()}
-    prefix = prefixes.get(qualified.namespace)
-    return f"{prefix}:{qualified.localname}" if prefix else qualified.localname
+    prefix = prefixes.get(namespace)
+    return f"{prefix}:{name}" if prefix else name
 
 
 def _text(found: Any) -> str | None:
-    if isinstance(found, list):
-        if not found:
-            return None
-        found = found[0]
+    if is_array(found):
+        found = found[0] if found else None
+    if found is None:
+        return None
     if isinstance(found, Element):
         return (found.text or "").strip()
     return f"{found:.0f}" if isinstance(found, float) else str(found).strip()

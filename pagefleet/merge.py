@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from pagefleet.decode import member, parse_path
+from pagefleet.decode import is_array, is_object, member, parse_path
 from pagefleet.errors import Stop
 
 
@@ -30,8 +30,8 @@ def merged(parts: Sequence[Sequence[bytes]], key: str | None) -> list[bytes]:
 
 
 def _merged(one: Any, other: Any) -> Any:
-    if isinstance(one, dict) and isinstance(other, dict):
+    if is_object(one) and is_object(other):
         return {**one, **{name: _merged(one[name], value) if name in one else value for name, value in other.items()}}
-    if isinstance(one, list) and isinstance(other, list):
+    if is_array(one) and is_array(other):
         return [*one, *(value for value in other if value not in one)]
     return other

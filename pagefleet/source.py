@@ -21,7 +21,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path as FilePath
-from typing import Annotated, Any, Literal, overload
+from typing import Annotated, Any, Literal, cast, overload
 
 import httpx
 import msgspec
@@ -31,7 +31,7 @@ from pagefleet.budget import Budgets, LocalBudgets
 from pagefleet.crawl import Limits, Name, Rate, fingerprint
 from pagefleet.decode import Decoder, MemberPath
 from pagefleet.errors import CrawlError, PagefleetError, Stop
-from pagefleet.fetch import Reply, Send, Wait, fetch
+from pagefleet.fetch import Reply, Send, Wait, check_passing, fetch
 from pagefleet.http import send
 from pagefleet.page import Checkpoint, Cursor, Page, Request, Response
 from pagefleet.url import origin, safe
@@ -175,7 +175,7 @@ class Client:
             try:
                 step = flow.send(reply)
             except StopIteration as end:
-                return end.value
+                return cast("Response", end.value)
             reply = None
             match step:
                 case Send(request):
@@ -251,6 +251,7 @@ def _on_origin_of(url: str) -> Callable[[Request], Request]:
 
 
 def _checked(response: Response) -> Response:
+    check_passing(response)
     if response.status >= HTTPStatus.MULTIPLE_CHOICES:
         head = response.body[:120].decode(errors="replace").split("\n")[0]
         raise Stop(f"fetching {safe(response.url)}: the server answered {response.status} {head!r}")

@@ -40,6 +40,8 @@ DOUBTS = {
     "no-documents": "the last page had none, and no link; it may have been a page of another kind, such as a login",
     "clamped": "the server gave its last page again for a page behind it, and no total says that it was the last",
     "moved": "the crawl lost its place, and went on where the documents were no longer the same",
+    "overlap": "documents came twice: rows moved at the source under the crawl, and others may have been skipped",
+    "shrunk": "the declared total fell under the crawl: rows were removed, and others may have been skipped",
     "child-below-total": "a child had fewer documents than it declared",
     "at-cap": "the API lists no more than this; ask for parts that are smaller",
 }

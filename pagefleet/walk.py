@@ -13,12 +13,14 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from pagefleet.children import Steps, walk_children
 from pagefleet.crawl import Crawl
 from pagefleet.credentials import dressed, stripped
-from pagefleet.errors import CursorDied, RetryNow, Stop
-from pagefleet.fetch import Reply, Send, Wait, fetch
+from pagefleet.decode import Decoded, is_object
+from pagefleet.errors import CursorDied, Garbled, RetryNow, Stop
+from pagefleet.fetch import Reply, Send, Wait, check_passing, fetch
 from pagefleet.merge import merged
 from pagefleet.page import Checkpoint, Cursor, Page, Request, Response
 from pagefleet.paginators import Answer, Continue, LinkHeader, LinkObject, NextUrl, Opaque
@@ -27,8 +29,10 @@ from pagefleet.url import safe
 
 AGAIN = 2
 """So often is an empty page asked for again that stands before the declared total."""
-REMEMBERED = 10_000
-"""Pages of one walk among which a circle is recognised."""
+REMEMBERED = 5_000
+"""Pages of one walk among which a circle is recognised, and documents among which one that comes twice is."""
+FALLS = 2
+"""So often may a cursor die at one place; then going on by the fallback leads nowhere."""
 PARTS = 1_000
 """Answers that one page may be made of."""
 
@@ -70,7 +74,9 @@ class _Walk:
         self._parts: list[Sequence[bytes]] = []
         self._skip, self._behind = 0, ""
         self._notice, self._doubts = "", list[str]()
-        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, str] | int, None] = OrderedDict()
+        self._falls: tuple[int, int] = (-1, 0)
+        self._errors = crawl.error_reader()
 
     def upcoming(self) -> Generator[Send | Wait, Reply, Page | None]:
         """The next page; None when what was fetched is none yet: a part of it, a dead cursor, or what is delivered."""
@@ -107,19 +113,35 @@ class _Walk:
             return _End(response)
         if isinstance(self._rule, Opaque) and self._rule.is_dead(self._cursor, response):
             raise CursorDied(f"{safe(request.url)} answered {response.status} {_head(response)!r}")
+        check_passing(response)
         _check_status(request, response)
-        try:
-            decoded = self._reader.read(response)
-        except Stop as error:
-            kind = response.headers.get("content-type", "no content type")
-            raise Stop(f"reading {safe(request.url)} ({kind}): {error}") from error
+        self._check_error(response)
+        decoded = self._decoded(request, response)
         fresh = self._rule.fresh(self._cursor, decoded.documents)
         answer = Answer(response, fresh, decoded.members, self._delivered, len(decoded.documents) - len(fresh))
-        fault = answer.find(self._crawl.error) if self._crawl.error else None
-        if fault:
-            raise RetryNow(f"the server answered {response.status}, but {self._crawl.error} = {fault!r:.200}")
         self._check_empty(answer)
         return answer
+
+    def _check_error(self, response: Response) -> None:
+        """An answer that says itself that it is none may lack everything else."""
+        if self._crawl.error is None:
+            return
+        try:
+            members = self._errors.read(response).members if self._errors else dict[str, Any]()
+        except Stop:
+            return  # what is wrong with it is said when it is read
+        if fault := Answer(response, (), members).find(self._crawl.error):
+            raise RetryNow(f"the server answered {response.status}, but {self._crawl.error} = {fault!r:.200}")
+
+    def _decoded(self, request: Request, response: Response) -> Decoded:
+        if response.status == HTTPStatus.NO_CONTENT:
+            return Decoded([], {})
+        try:
+            return self._reader.read(response)
+        except Stop as error:
+            kind = response.headers.get("content-type", "no content type")
+            found = f"reading {safe(request.url)} ({kind}): {error}"
+            raise (RetryNow if isinstance(error, Garbled) else Stop)(found) from error
 
     def _is_past_end(self, response: Response) -> bool:
         """The first page is behind no other: where it is answered with an error, the URL is wrong."""
@@ -145,7 +167,7 @@ class _Walk:
         if isinstance(self._rule, LinkHeader | NextUrl | LinkObject):
             if isinstance(following, str):
                 return stripped(self._crawl, following)
-            if isinstance(following, dict) and isinstance(following.get("href"), str):
+            if is_object(following) and isinstance(following.get("href"), str):
                 return {**following, "href": stripped(self._crawl, following["href"])}
         return following
 
@@ -199,6 +221,17 @@ class _Walk:
             self._doubts.append("clamped")
         return is_clamped
 
+    def _weigh(self, page: Page) -> None:
+        """Rows that shifted under the walk: some of them come again, or the total falls."""
+        if self._crawl.key is not None and any(hash(document) in self._seen for document in page.documents):
+            self._doubts.append("overlap")
+        if self._total is not None and page.total is not None and page.total < self._total:
+            self._doubts.append("shrunk")
+        self._seen.update(dict.fromkeys(map(hash, page.documents)) if self._crawl.key else {})
+        self._seen[str(self._cursor), page.digest] = None
+        while len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+
     def _check_progress(self, page: Page) -> None:
         cursor, place = self._cursor, (str(self._cursor), page.digest)
         if page.cursor is not None and self._rule.is_repeat(cursor, page.cursor, len(page.documents)):
@@ -208,9 +241,7 @@ class _Walk:
         elif place in self._seen:
             found = "it was there before, with the same documents: the cursors go round in a circle"
         else:
-            self._seen[place] = None
-            if len(self._seen) > REMEMBERED:
-                self._seen.popitem(last=False)
+            self._weigh(page)
             return
         url = safe(self._rule.request(self._first, cursor).url)
         raise Stop(f"reading {url}: {found}, so the server ignores the cursor {cursor!r}; check the crawl's paginate")
@@ -231,11 +262,12 @@ class _Walk:
 
     def _fall(self, death: CursorDied) -> None:
         """To the safest position that needs no cursor of the server's."""
+        place, count = self._falls
+        self._falls = (self._delivered, count + 1 if place == self._delivered else 1)
         fall = self._rule.fall(self._cursor, self._delivered) if isinstance(self._rule, Opaque) else None
-        if fall is None:
-            raise Stop(
-                f"going on from the cursor {self._cursor!r:.80}: {death}; give the crawl's paginate a fallback"
-            ) from death
+        if fall is None or self._falls[1] > FALLS:
+            remedy = f"{FALLS} times before at the same place" if fall else "give the crawl's paginate a fallback"
+            raise Stop(f"going on from the cursor {self._cursor!r:.80}: {death}; {remedy}") from death
         self._notice = f"{death}; went on {fall.how}, behind {self._delivered} documents"
         self._doubts += ["moved"] if fall.is_unsure else []
         self._behind, self._before = self._before, ""

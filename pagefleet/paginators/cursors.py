@@ -7,6 +7,7 @@ from typing import Any, Literal
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pagefleet.decode import is_object
 from pagefleet.errors import Stop
 from pagefleet.page import Cursor, Request
 from pagefleet.paginators.opaque import Opaque
@@ -67,10 +68,10 @@ class NextCursor(Opaque):
     def _later(self, first: Request) -> Request:
         then = self.then or Then()
         if self.keep is not None or then.url is not None:
-            keep = self.keep or ()
-            kept = [(name, value) for name, value in httpx.URL(first.url).params.multi_items() if name in keep]
+            params = httpx.URL(first.url).params
+            kept = {name: params.get_list(name) for name in self.keep or () if name in params}
             url = httpx.URL(joined(first.url, then.url)) if then.url else httpx.URL(first.url).copy_with(query=None)
-            first = replace(first, url=str(url.copy_merge_params(kept) if kept else url))
+            first = with_params(replace(first, url=str(url)), kept)
         if then.body is not None:
             first = with_body(first, then.body)
         elif then.method == "GET":
@@ -121,7 +122,7 @@ class Continue(Opaque):
 
     def after(self, cursor: Cursor, answer: Answer) -> Cursor:
         found = answer.find(self.next_path)
-        if found and not isinstance(found, dict):
+        if found and not is_object(found):
             place = safe(answer.response.url)
             raise Stop(f"reading {place}: {self.next_path!r} holds no parameters but {found!r:.80}")
         return found or None

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from pagefleet.decode import is_array, is_object
 from pagefleet.errors import Stop
 from pagefleet.page import Cursor, Request
 from pagefleet.paginators.opaque import Opaque
@@ -24,7 +25,7 @@ class _Link(Opaque):
         return first if cursor is None else replace(first, url=str(cursor))
 
     def is_repeat(self, cursor: Cursor, following: Cursor, count: int) -> bool:
-        return following == cursor
+        return bool(following == cursor)
 
 
 class LinkHeader(_Link):
@@ -53,7 +54,7 @@ class NextUrl(_Link):
 
     def after(self, cursor: Cursor, answer: Answer) -> Cursor:
         found = answer.find(self.next_path)
-        link = found.get("href") if isinstance(found, dict) else found
+        link = found.get("href") if is_object(found) else found
         if link and not isinstance(link, str):
             raise Stop(f"reading {safe(answer.response.url)}: {self.next_path!r} holds no URL but {found!r:.80}")
         return joined(answer.response.url, TEMPLATE.sub("", link)) if link else None
@@ -76,12 +77,11 @@ class LinkObject(_Link):
         return (*super().members(), *in_body(self.next_path))
 
     def ask(self, first: Request, cursor: Cursor) -> Request:
-        if not isinstance(cursor, dict):
+        if not is_object(cursor):
             return super().ask(first, cursor)
-        body = cursor.get("body")
+        request, body = replace(first, method="POST", url=str(cursor["href"])), cursor.get("body")
         if cursor.get("merge"):
-            body = {**json.loads(first.body or b"{}"), **(body or {})}
-        request = replace(first, method="POST", url=str(cursor["href"]))
+            body = _over(json.loads(first.body or b"{}"), body)
         return request if body is None else with_body(request, body)
 
     def after(self, cursor: Cursor, answer: Answer) -> Cursor:
@@ -94,21 +94,25 @@ class LinkObject(_Link):
         href = joined(answer.response.url, TEMPLATE.sub("", href))
         if str(link.get("method", "GET")).upper() != "POST":
             return href
-        body = link.get("body")
-        if cursor is not None and isinstance(cursor, dict) and link.get("merge"):
-            body = {**(cursor.get("body") or {}), **(body or {})}  # merged with the request that was answered
-        return {"href": href, "body": body, "merge": bool(link.get("merge"))}
+        body, merge = link.get("body"), bool(link.get("merge"))
+        if merge and is_object(cursor):
+            body = _over(cursor.get("body"), body)
+        return {"href": href, "body": body, "merge": merge}
 
     def _link(self, answer: Answer) -> Mapping[str, Any] | None:
         links = answer.find(self.next_path)
-        for link in links if isinstance(links, list) else []:
-            rel = link.get("rel") if isinstance(link, dict) else None
-            if self.rel in (rel if isinstance(rel, list) else str(rel or "").split()):
+        for link in links if is_array(links) else []:
+            rel = link.get("rel") if is_object(link) else None
+            if self.rel in (rel if is_array(rel) else str(rel or "").split()):
                 return dict(link)
         return None
 
     def is_said(self, answer: Answer) -> bool:
         return super().is_said(answer) or answer.has(self.next_path)
+
+
+def _over(body: Any, other: Any) -> dict[str, Any]:
+    return {**(body or {}), **(other or {})}
 
 
 def parse_link(header: str) -> dict[str, str]:

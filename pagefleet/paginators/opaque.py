@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from pagefleet.decode import is_object
 from pagefleet.page import Cursor, Request, Response
 from pagefleet.paginators.keyset import Keyset
 from pagefleet.paginators.numbers import Offset, PageNumber
@@ -55,7 +56,7 @@ class Opaque(Rule):
 
     def _fallen(self, cursor: Cursor) -> Keyset | Offset | PageNumber | None:
         """The rule of a cursor that is no longer the server's."""
-        return self._position if isinstance(cursor, dict) and FALLEN in cursor else None
+        return self._position if is_object(cursor) and FALLEN in cursor else None
 
     def request(self, first: Request, cursor: Cursor) -> Request:
         if rule := self._fallen(cursor):
@@ -113,8 +114,8 @@ class Opaque(Rule):
 
 
 def _bare(cursor: Cursor) -> Any:
-    return cursor[CURSOR] if isinstance(cursor, dict) and CURSOR in cursor else cursor
+    return cursor[CURSOR] if is_object(cursor) and CURSOR in cursor else cursor
 
 
 def _anchor(cursor: Cursor) -> Any:
-    return cursor[KEYSET] if isinstance(cursor, dict) and KEYSET in cursor else None
+    return cursor[KEYSET] if is_object(cursor) and KEYSET in cursor else None

@@ -103,12 +103,13 @@ def with_params(request: Request, params: Mapping[str, Any]) -> Request:
 
 def with_body(request: Request, body: Any) -> Request:
     """The request with a JSON body."""
-    headers = {name: value for name, value in request.headers.items() if name.lower() != "content-type"}
-    kind = {"content-type": next((v for n, v in request.headers.items() if n.lower() == "content-type"), JSON)}
-    return replace(request, headers={**headers, **kind}, body=json.dumps(body).encode())
+    return replace(request, headers=_of_type(request, "application/json"), body=json.dumps(body).encode())
 
 
-JSON = "application/json"
+def _of_type(request: Request, kind: str) -> Mapping[str, str]:
+    """The request's headers, with a content type: its own, however that is written, before this one."""
+    own = any(name.lower() == "content-type" for name in request.headers)
+    return request.headers if own else {**request.headers, "content-type": kind}
 
 
 def _with_member(request: Request, names: tuple[str, ...], value: Any) -> bytes:
@@ -124,7 +125,7 @@ def _with_member(request: Request, names: tuple[str, ...], value: Any) -> bytes:
 
 def _with_field(request: Request, name: str, value: Value) -> Request:
     fields = httpx.QueryParams((request.body or b"").decode()).set(name, value)
-    headers = {"content-type": "application/x-www-form-urlencoded", **request.headers}
+    headers = _of_type(request, "application/x-www-form-urlencoded")
     return replace(request, headers=headers, body=str(fields).encode())
 
 

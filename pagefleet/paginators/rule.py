@@ -11,7 +11,7 @@ from pagefleet.decode import parse_path, value_at
 from pagefleet.page import Cursor, Request, Response
 from pagefleet.paginators.places import Found, in_body, split
 
-PAST_THE_END = frozenset({400, 404, 416, 422})
+PAST_THE_END = frozenset({204, 400, 404, 416, 422})
 """What servers answer when asked for a page behind the last one."""
 
 
@@ -125,7 +125,7 @@ class Rule(BaseModel):
 
     def is_repeat(self, cursor: Cursor, following: Cursor, count: int) -> bool:
         """Does the cursor that an answer names show that the server goes round in a circle?"""
-        return following == cursor
+        return bool(following == cursor)
 
     def is_clamped(self, cursor: Cursor, count: int, total: int | None) -> bool:
         """Of a page with the very documents of the page before: is it the last page, given again for one behind it?"""

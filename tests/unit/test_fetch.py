@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pagefleet.crawl import Limits
 from pagefleet.errors import RetryNow, Stop
-from pagefleet.fetch import Reply, Send, Wait, fetch, retry_after
+from pagefleet.fetch import Reply, Send, Wait, check_passing, fetch, retry_after
 from pagefleet.page import Request, Response
 
 GET = Request("GET", "https://api.example.org/a?key=1", {"Accept": "a/b"})
@@ -22,9 +22,14 @@ def answer(status: int, **headers: str) -> Response:
     return Response(status, GET.url, {name.replace("_", "-"): value for name, value in headers.items()}, b"")
 
 
+def read(response: Response) -> Response:
+    check_passing(response)
+    return response
+
+
 def begun(request: Request = GET, limits: Limits | None = None) -> Generator[Send | Wait, Reply, Response]:
     """A fetch whose first request is on its way."""
-    flow = fetch(request, limits or Limits(), lambda asked: asked, lambda answer: answer)
+    flow = fetch(request, limits or Limits(), lambda asked: asked, read)
     assert flow.send(None) == Send(request)
     return flow
 
