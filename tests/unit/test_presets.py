@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeGuard, get_args
 
 import pytest
 from hypothesis import given
@@ -83,12 +83,15 @@ def test_what_a_file_says_stands(name: str, said: dict[str, Any]) -> None:
 
 
 def assert_stands(said: Any, found: Any) -> None:
-    if not isinstance(said, dict):
+    if not is_table(said):
         assert found == said
         return
-    members: dict[str, Any] = said
-    for field, value in members.items():
+    for field, value in said.items():
         assert_stands(value, found[field])
+
+
+def is_table(value: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
 
 
 @pytest.mark.parametrize(
