@@ -77,10 +77,10 @@ class ElasticsearchSearchAfter(Hits):
         self.is_counted = given.get("track_total_hits", False)
         start = 0
         if "search_after" in given:
-            after = [type(value) for value in given["search_after"]]
-            if len(given["sort"]) != 2 or after != [int, str]:
-                raise Refused(400, "search_after has other values than sort")
-            start = next((n for n in range(self.count) if self.sort(n) > given["search_after"]), self.count)
+            after: list[Any] = given["search_after"]
+            if len(after) != len(given["sort"]):
+                raise Refused(400, "search_after has another number of values than sort")
+            start = next((n for n in range(self.count) if self.sort(n) > after), self.count)
         if "pit" not in given:
             return self.hits(start, number(given.get("size", 10), 1, 10_000))
         if given["pit"].get("id") != f"pit-{start}" or "keep_alive" not in given["pit"]:
