@@ -122,6 +122,8 @@ def _is_used_up(headers: Mapping[str, str]) -> bool:
 
 
 RATE_LIMITS = ("ratelimit", "x-ratelimit", "x-rate-limit")
+POLICY = re.compile(r";\s*r=0\s*;\s*t=([0-9]{1,9})")
+"""In the header `RateLimit` of the IETF's draft 10: a policy of which nothing remains, for so many seconds."""
 EPOCH, EPOCH_MS = 10**9, 10**12
 """From here on a number is a moment, in seconds or in milliseconds since 1970, and no duration."""
 
@@ -129,6 +131,8 @@ EPOCH, EPOCH_MS = 10**9, 10**12
 def reset_after(headers: Mapping[str, str]) -> float | None:
     """Seconds until a limit is lifted, from `RateLimit-Reset` and its kin: a duration, or a moment by the server's
     clock."""
+    if waits := POLICY.findall(headers.get("ratelimit", "")):
+        return max(map(float, waits))
     said = next((text for prefix in RATE_LIMITS if (text := headers.get(f"{prefix}-reset", "").strip())), "")
     if not re.fullmatch(r"[0-9]{1,14}(\.[0-9]*)?", said):
         return None

@@ -89,5 +89,5 @@ _parts = msgspec.json.Decoder[Any](dict[str, msgspec.Raw] | list[msgspec.Raw])
 
 
 def _named(body: bytes) -> list[tuple[int | str, msgspec.Raw]]:
-    found = _parts.decode(body)
-    return list(found.items() if is_object(found) else enumerate(found))
+    found: Any = _parts.decode(body)
+    return [*found.items()] if is_object(found) else [*enumerate(found)]

@@ -88,8 +88,9 @@ class HtmlDecoder:
 
     def decode(self, body: bytes) -> Decoded:
         """Elements as JSON; HTML is never wrong, so an error page is only one without documents."""
-        tree = html.document_fromstring(body, parser=html.HTMLParser(no_network=True)) if body.strip() else None
-        if tree is None:
+        try:
+            tree = html.document_fromstring(body, parser=html.HTMLParser(no_network=True))
+        except etree.ParserError:  # nothing but blanks or comments
             return Decoded([], {})
         members = {member: value for member, extract in self._members.items() if (value := extract(tree)) is not None}
         return Decoded([self._document(element) for element in _selected(self._documents, tree)], members)
