@@ -4,6 +4,7 @@ app.py          the commands
 drain.py        `pagefleet crawl`: everything on one machine
 read.py         `pagefleet documents`
 shown.py        `pagefleet ls` and `show`
+presets.py      `pagefleet presets`
 demo.py         `pagefleet demo`
 airports.py     its server, and its data
 local.py        workers and a scheduler as child processes

@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from pagefleet.cli import shown
+from pagefleet.cli import presets, shown
 from pagefleet.cli.demo import demonstrate
 from pagefleet.cli.drain import DIRECTORY, Drain
 from pagefleet.cli.ending import USAGE, Refused, end, fail
@@ -150,6 +150,17 @@ def documents(
     _check(redis, DIRECTORY)
     where = opened(output)
     return _over(lambda _: read(crawl_id, redis, where, is_rest=is_rest))
+
+
+@app.command("presets")
+def list_presets(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One of them.", show_default=False)] = None,
+) -> None:
+    """List the APIs that are known; with a name, print a crawl file to begin with, and what to mind."""
+    if name is None:
+        _print(presets.listed())
+    else:
+        print(presets.crawl_file(name))
 
 
 @app.command()
