@@ -35,7 +35,7 @@ from pagefleet.fetch import Reply, Send, Wait, check_passing, fetch
 from pagefleet.http import send
 from pagefleet.page import Checkpoint, Cursor, Page, Request, Response
 from pagefleet.url import origin, safe
-from pagefleet.walk import digest
+from pagefleet.watch import digest
 
 Generator = Callable[..., AsyncGenerator[Page]]
 

@@ -7,8 +7,6 @@ Both drivers in `pages.py`, the asynchronous and the synchronous one, are a few 
 `auth_flow`: what is decided is written once, what waits is written twice.
 """
 
-import hashlib
-from collections import OrderedDict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,11 +24,10 @@ from pagefleet.page import Checkpoint, Cursor, Page, Request, Response
 from pagefleet.paginators import Answer, Continue, LinkHeader, LinkObject, NextUrl, Opaque
 from pagefleet.paginators.rule import number
 from pagefleet.url import safe
+from pagefleet.watch import Watch, digest
 
 AGAIN = 2
 """So often is an empty page asked for again that stands before the declared total."""
-REMEMBERED = 5_000
-"""Pages of one walk among which a circle is recognised, and documents among which one that comes twice is."""
 FALLS = 2
 """So often may a cursor die at one place; then going on by the fallback leads nowhere."""
 PARTS = 1_000
@@ -68,15 +65,19 @@ class _Walk:
         self._first, self._dress = crawl.first(), partial(dressed, crawl)
         self._may_be_missing = may_be_missing
         self._cursor, self._delivered = checkpoint.cursor, checkpoint.documents - checkpoint.index
-        self._before, self._total = checkpoint.digest, checkpoint.total
+        self._watch, self._total = Watch(crawl, checkpoint.digest), checkpoint.total
         self._is_resumed = checkpoint.cursor is not None
         self._empties = 0
         self._parts: list[Sequence[bytes]] = []
         self._skip, self._behind = 0, ""
-        self._notice, self._doubts = "", list[str]()
-        self._seen: OrderedDict[tuple[str, str] | int, None] = OrderedDict()
+        self._notice = ""
         self._falls: tuple[int, int] = (-1, 0)
         self._errors = crawl.error_reader()
+
+    @property
+    def _position(self) -> int:
+        """Documents before the next page; behind a fall to the start, fewer than are delivered."""
+        return self._delivered - self._skip
 
     def upcoming(self) -> Generator[Send | Wait, Reply, Page | None]:
         """The next page; None when what was fetched is none yet: a part of it, a dead cursor, or what is delivered."""
@@ -91,9 +92,12 @@ class _Walk:
             self._cursor = following
             return None
         page = self._page(answer, following, documents)
-        if self._is_clamped(page):
+        if self._watch.is_clamped(self._cursor, page, self._position, self._total):
             page = replace(page, documents=[], cursor=None, is_last=True, digest=digest([]))
-        self._check_progress(page)
+        if fault := self._watch.fault(self._cursor, page, self._total):
+            place = safe(self._rule.request(self._first, self._cursor).url)
+            remedy = f"so the server ignores the cursor {self._cursor!r}; check the crawl's paginate"
+            raise Stop(f"reading {place}: {fault}, {remedy}")
         return self._moved_behind(page)
 
     # One answer
@@ -118,7 +122,7 @@ class _Walk:
         self._check_error(response)
         decoded = self._decoded(request, response)
         fresh = self._rule.fresh(self._cursor, decoded.documents)
-        answer = Answer(response, fresh, decoded.members, self._delivered, len(decoded.documents) - len(fresh))
+        answer = Answer(response, fresh, decoded.members, self._position, len(decoded.documents) - len(fresh))
         self._check_empty(answer)
         return answer
 
@@ -147,15 +151,15 @@ class _Walk:
         """The first page is behind no other: where it is answered with an error, the URL is wrong."""
         if self._cursor is None and response.status >= HTTPStatus.BAD_REQUEST and not self._may_be_missing:
             return False
-        return self._rule.is_past_end(response, self._delivered, self._total)
+        return self._rule.is_past_end(response, self._position, self._total)
 
     def _check_empty(self, answer: Answer) -> None:
         """arXiv and others answer with empty pages now and then: one that cannot be the end is asked for again."""
         total = self._declared(answer)
-        is_early = not answer.documents and total is not None and self._delivered < total
+        is_early = not answer.documents and total is not None and self._position < total
         if is_early and self._empties < AGAIN and self._rule.next(self._cursor, answer) is None:
             self._empties += 1
-            raise RetryNow(f"an empty page after {self._delivered} documents of {total}")
+            raise RetryNow(f"an empty page after {self._position} documents of {total}")
 
     def _declared(self, answer: Answer) -> int | None:
         found = number(answer.find(self._crawl.total)) if self._crawl.total else None
@@ -188,9 +192,10 @@ class _Walk:
     def _page(self, answer: Answer, cursor: Cursor, documents: list[bytes]) -> Page:
         response, total = answer.response, self._declared(answer)
         if cursor is None and not isinstance(answer, _End):
-            self._doubt_end(answer, total)
-        if self._crawl.cap and self._delivered + len(documents) >= self._crawl.cap:
-            cursor, self._doubts = None, [*self._doubts, "at-cap"]
+            self._watch.see_end(answer, total, is_first=self._cursor is None)
+        if self._crawl.cap and self._position + len(documents) >= self._crawl.cap:
+            cursor = None
+            self._watch.doubt("at-cap")
         return Page(
             documents=documents,
             cursor=cursor,
@@ -202,60 +207,16 @@ class _Walk:
             is_last=cursor is None,
         )
 
-    def _doubt_end(self, answer: Answer, total: int | None) -> None:
-        """Of the last page: what speaks against its being the last."""
-        is_silent = not self._rule.is_said(answer)
-        if self._crawl.total and total is None:
-            self._doubts.append("no-total")
-        elif is_silent and total is None and self._cursor is None and answer.documents:
-            self._doubts.append("no-pointer")
-        if is_silent and self._crawl.format == "html" and not answer.documents:
-            self._doubts.append("no-documents")
-
-    def _is_clamped(self, page: Page) -> bool:
-        """Is it the last page again, in answer to a page number behind it?"""
-        if not page.documents or page.digest != self._before:
-            return False
-        is_clamped = self._rule.is_clamped(self._cursor, len(page.documents), self._total)
-        if is_clamped and (self._total is None or self._delivered < self._total):
-            self._doubts.append("clamped")
-        return is_clamped
-
-    def _weigh(self, page: Page) -> None:
-        """Rows that shifted under the walk: some of them come again, or the total falls."""
-        if self._crawl.key is not None and any(hash(document) in self._seen for document in page.documents):
-            self._doubts.append("overlap")
-        if self._total is not None and page.total is not None and page.total < self._total:
-            self._doubts.append("shrunk")
-        self._seen.update(dict.fromkeys(map(hash, page.documents)) if self._crawl.key else {})
-        self._seen[str(self._cursor), page.digest] = None
-        while len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
-
-    def _check_progress(self, page: Page) -> None:
-        cursor, place = self._cursor, (str(self._cursor), page.digest)
-        if page.cursor is not None and self._rule.is_repeat(cursor, page.cursor, len(page.documents)):
-            found = "it names itself as the next page"
-        elif page.documents and page.digest == self._before:
-            found = "it holds the very documents of the page before it"
-        elif place in self._seen:
-            found = "it was there before, with the same documents: the cursors go round in a circle"
-        else:
-            self._weigh(page)
-            return
-        url = safe(self._rule.request(self._first, cursor).url)
-        raise Stop(f"reading {url}: {found}, so the server ignores the cursor {cursor!r}; check the crawl's paginate")
-
     def _moved_behind(self, page: Page) -> Page | None:
         """On behind a page; None when all of it was delivered before a fall."""
         was_skipping = self._skip > 0
         documents = self._past_delivered(page)
-        self._cursor, self._total, self._before = page.cursor, page.total, page.digest
+        self._cursor, self._total = page.cursor, page.total
         if was_skipping and not documents and not page.is_last:
             return None
         self._delivered += len(documents)
-        page = replace(page, documents=documents, notice=self._notice, doubt=" ".join(self._doubts))
-        self._notice, self._doubts = "", []
+        page = replace(page, documents=documents, notice=self._notice, doubt=self._watch.doubts())
+        self._notice = ""
         return page
 
     # When a cursor has died
@@ -269,10 +230,10 @@ class _Walk:
             remedy = f"{FALLS} times before at the same place" if fall else "give the crawl's paginate a fallback"
             raise Stop(f"going on from the cursor {self._cursor!r:.80}: {death}; {remedy}") from death
         self._notice = f"{death}; went on {fall.how}, behind {self._delivered} documents"
-        self._doubts += ["moved"] if fall.is_unsure else []
-        self._behind, self._before = self._before, ""
+        if fall.is_unsure:
+            self._watch.doubt("moved")
+        self._behind = self._watch.restart()
         self._cursor, self._skip, self._parts = fall.cursor, fall.skip, []
-        self._seen.clear()
 
     def _past_delivered(self, page: Page) -> Sequence[bytes]:
         """What of a page was not delivered before a fall. If what was ends with the same page, nothing has moved."""
@@ -280,14 +241,9 @@ class _Walk:
         if self._skip:
             self._skip -= count
             is_there = self._skip == 0 and count == len(page.documents) and page.digest == self._behind
-            if not is_there and (self._skip == 0 or page.is_last) and "moved" not in self._doubts:
-                self._doubts.append("moved")
+            if not is_there and (self._skip == 0 or page.is_last):
+                self._watch.doubt("moved")
         return page.documents[count:]
-
-
-def digest(documents: list[bytes]) -> str:
-    """Of the documents in order; 16 hexadecimal digits."""
-    return hashlib.blake2b(b"\n".join(documents), digest_size=8).hexdigest()
 
 
 def _check_status(request: Request, response: Response) -> None:

@@ -90,6 +90,10 @@ class Opaque(Rule):
         """A token may stay the same while the content goes on (Crossref, Elasticsearch' scroll)."""
         return _bare(following) == _bare(cursor) and count == 0
 
+    def is_clamped(self, cursor: Cursor, count: int, total: int | None) -> bool:
+        rule = self._fallen(cursor)
+        return rule is not None and rule.is_clamped(cursor[FALLEN], count, total)
+
     def is_repeatable(self, cursor: Cursor) -> bool:
         """May the request of this cursor be sent again, when nobody knows what became of it?"""
         return self.replay == "safe" or cursor is None or self._fallen(cursor) is not None

@@ -240,7 +240,8 @@ def test_an_xpath_that_names_no_elements() -> None:
 # HTML
 
 HTML = """<!doctype html><html><head><title>é</title></head><body><ul><li class=a data-id=1>One <b>&amp; é</b>
-<li class=a>Two</ul><a rel="prev" href="/p1">back</a><a rel="next nofollow" href="/p3?a=1&amp;b=2">on</a><p id=n> 12 </p>"""
+<li class=a>Two</ul><a rel="prev" href="/p1">back</a><a rel="next nofollow" href="/p3?a=1&amp;b=2">on</a>
+<p id=n> 12 </p>"""
 
 
 def test_html_by_css() -> None:

@@ -1,0 +1,91 @@
+"""What speaks against the pages of a walk: circles, rows that come again, an end that nobody said.
+
+A circle stops the walk. All else is a doubt, a word that goes with the page to the verdict (`verdict.DOUBTS`).
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from pagefleet.crawl import Crawl
+from pagefleet.page import Cursor, Page
+from pagefleet.paginators import Answer
+
+REMEMBERED = 5_000
+"""Pages among which a circle is recognised, and documents among which one that comes twice is."""
+
+
+class Watch:
+    """Sees the pages of one walk go by. `before` is the digest of the page before the first."""
+
+    def __init__(self, crawl: Crawl, before: str) -> None:
+        self._crawl, self._rule = crawl, crawl.paginate
+        self._before = before
+        self._doubts: list[str] = []
+        self._seen: OrderedDict[tuple[str, str] | int, None] = OrderedDict()
+
+    def doubt(self, word: str) -> None:
+        """Keep this for the verdict."""
+        if word not in self._doubts:
+            self._doubts.append(word)
+
+    def doubts(self) -> str:
+        """All since the last time, with blanks between them."""
+        words, self._doubts = " ".join(self._doubts), []
+        return words
+
+    def restart(self) -> str:
+        """The pages may come again; answers the digest of the last one."""
+        before, self._before = self._before, ""
+        self._seen.clear()
+        return before
+
+    def see_end(self, answer: Answer, total: int | None, *, is_first: bool) -> None:
+        """Of the last page: what speaks against its being the last."""
+        is_silent = not self._rule.is_said(answer)
+        if self._crawl.total and total is None:
+            self.doubt("no-total")
+        elif is_silent and total is None and is_first and answer.documents:
+            self.doubt("no-pointer")
+        if is_silent and self._crawl.format == "html" and not answer.documents:
+            self.doubt("no-documents")
+
+    def is_clamped(self, cursor: Cursor, page: Page, position: int, total: int | None) -> bool:
+        """Is it the last page again, in answer to a page number behind it?"""
+        if not page.documents or page.digest != self._before:
+            return False
+        is_clamped = self._rule.is_clamped(cursor, len(page.documents), total)
+        if is_clamped and (total is None or position < total):
+            self.doubt("clamped")
+        return is_clamped
+
+    def fault(self, cursor: Cursor, page: Page, total: int | None) -> str:
+        """How this page shows that the server goes round in a circle; '': it does not."""
+        if page.cursor is not None and self._rule.is_repeat(cursor, page.cursor, len(page.documents)):
+            return "it names itself as the next page"
+        if page.documents and page.digest == self._before:
+            return "it holds the very documents of the page before it"
+        if (str(cursor), page.digest) in self._seen:
+            return "it was there before, with the same documents: the cursors go round in a circle"
+        self._weigh(page, total)
+        self._remember((str(cursor), page.digest), *(map(hash, page.documents) if self._crawl.key else ()))
+        self._before = page.digest
+        return ""
+
+    def _weigh(self, page: Page, total: int | None) -> None:
+        """Rows that shifted under the walk: some of them come again, or the total falls."""
+        if self._crawl.key and any(hash(document) in self._seen for document in page.documents):
+            self.doubt("overlap")
+        if total is not None and page.total is not None and page.total < total:
+            self.doubt("shrunk")
+
+    def _remember(self, *things: tuple[str, str] | int) -> None:
+        for thing in things:
+            self._seen[thing] = None
+        while len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+
+
+def digest(documents: Sequence[bytes]) -> str:
+    """Of the documents in order; 16 hexadecimal digits."""
+    return hashlib.blake2b(b"\n".join(documents), digest_size=8).hexdigest()
