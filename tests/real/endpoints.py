@@ -33,6 +33,8 @@ SITES: Mapping[str, Callable[[Path], AbstractContextManager[Site]]] = {
 CRAWLS = Path(__file__).with_name("crawls")
 NAMES = sorted(file.stem for file in CRAWLS.glob("*.toml"))
 """Of the crawl files; the first word is the server's."""
+WHOLE = ("kinto-each", "registry")
+"""These have all that the server has, not one of its collections."""
 
 
 def site_of(crawl: str) -> str:
@@ -41,8 +43,8 @@ def site_of(crawl: str) -> str:
 
 
 def collections_of(crawl: str) -> list[str]:
-    """The registry has one, the others have all."""
-    return ["many"] if site_of(crawl) == "registry" else list(SIZES)
+    """What may be put in place of `COLLECTION`."""
+    return ["many"] if crawl in WHOLE else list(SIZES)
 
 
 def filled_in(crawl: str, site: Site, collection: str) -> str:

@@ -32,11 +32,10 @@ async def test_what_is_behind_the_server(sites: Sites, tmp_path: Path, name: str
     found = [one async for one in documents(crawl)]
     expected = site.expected(name, collection)
     assert [json.loads(one) for one in found] == expected
-    if crawl.key:
-        assert [one.key for one in found] == [str(one[crawl.key]) for one in expected]
+    assert [one.key for one in found] == [str(one[crawl.key]) if crawl.key else None for one in expected]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "kinto-each"])
 def test_a_page_after_the_other(sites: Sites, name: str) -> None:
     """By plain `for`; what was asked for is what a page holds, and nothing speaks against the whole."""
     found = list(pages(crawl_of(name, sites(site_of(name)))))

@@ -21,7 +21,13 @@ def kinto(place: Path) -> Generator[Site]:
         with httpx.Client(base_url=f"http://{origin}", trust_env=False) as client:
             _must(client.put(BUCKET, json={"permissions": {"write": ["system.Everyone"]}}))
             loaded = {name: _load(client, name) for name in SIZES}
-        yield Site(origin, lambda _, collection: loaded[collection][::-1])
+
+        def expected(crawl: str, collection: str) -> list[Any]:
+            if crawl == "kinto-each":
+                return [{"shelf": name, **one} for name in sorted(SIZES) for one in reversed(loaded[name])]
+            return loaded[collection][:: 1 if crawl == "kinto-keyset" else -1]
+
+        yield Site(origin, expected)
 
 
 def _load(client: httpx.Client, collection: str) -> list[Any]:
