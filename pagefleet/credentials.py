@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import httpx
 
-from pagefleet.crawl import Crawl
+from pagefleet.crawl import SECRET, Crawl
 from pagefleet.errors import Stop
 from pagefleet.page import Request
 from pagefleet.url import origin, safe
@@ -13,6 +13,7 @@ from pagefleet.url import origin, safe
 def dressed(crawl: Crawl, request: Request) -> Request:
     """A request as it may leave: on the crawl's origin with its credentials, on another that it lists without."""
     home, there = origin(crawl.url), origin(request.url)
+    _check_headers(crawl, request)
     request = replace(request, url=stripped(crawl, request.url))
     if there == home:
         return replace(request, secrets=crawl.secret_params)
@@ -23,6 +24,13 @@ def dressed(crawl: Crawl, request: Request) -> Request:
         )
     plain = {name: value for name, value in request.headers.items() if name.lower() in ("accept", "content-type")}
     return replace(request, headers=plain)
+
+
+def _check_headers(crawl: Crawl, request: Request) -> None:
+    """A server whose cursor goes into a header must not name a secret there: it would be looked up, and sent to it."""
+    for name, value in request.headers.items():
+        if value != crawl.headers.get(name) and SECRET.search(value):
+            raise Stop(f"going on to {safe(request.url)}: the cursor for the header {name} reads like a secret's name")
 
 
 def stripped(crawl: Crawl, url: str) -> str:
