@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import cast
 
 import brotli  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]  # it has no types
 import pytest
@@ -16,7 +17,7 @@ from pagefleet import Crawl, documents
 from tests.api import document
 
 BODY = b"[" + b",".join(document("packed", number) for number in range(50)) + b"]"
-in_brotli: Callable[[bytes], bytes] = brotli.compress
+in_brotli = cast("Callable[[bytes], bytes]", brotli.compress)
 ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "deflate": zlib.compress,
