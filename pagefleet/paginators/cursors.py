@@ -11,7 +11,7 @@ from pagefleet.decode import is_object
 from pagefleet.errors import Stop
 from pagefleet.page import Cursor, Request
 from pagefleet.paginators.opaque import Opaque
-from pagefleet.paginators.places import Found, Put, Value, in_body, is_structured, put, with_body, with_params
+from pagefleet.paginators.places import Found, Put, Value, in_body, is_structured, put, split, with_body, with_params
 from pagefleet.paginators.rule import Answer
 from pagefleet.url import joined, safe
 
@@ -80,9 +80,10 @@ class NextCursor(Opaque):
 
     def after(self, cursor: Cursor, answer: Answer) -> Cursor:
         found = answer.find(self.next_path)
-        if not found and not self.more:
+        is_none = not found and not self._is_id(found)
+        if is_none and not self.more:
             return None
-        if not found or not self._fits(found):
+        if is_none or not self._fits(found):
             place = safe(answer.response.url)
             raise Stop(f"reading {place}: {self.next_path!r} holds no cursor but {found!r:.80}; correct paginate.next")
         asked = self.start if cursor is None else cursor[self.param] if self.carry else cursor
@@ -91,6 +92,10 @@ class NextCursor(Opaque):
             return None
         carried = {place: value for place, where in self.carry.items() if (value := answer.find(where)) is not None}
         return {self.param: found, **carried} if self.carry else found
+
+    def _is_id(self, found: Any) -> bool:
+        """A document's number may be 0; where the server names a cursor, that is none."""
+        return split(self.next_path, "last")[0] != "" and found is not False and found == 0
 
     def _fits(self, found: Any) -> bool:
         if isinstance(found, str):  # half an emoji has no bytes
