@@ -120,7 +120,7 @@ end
 delivered = redis.call('HINCRBY', slice, 'documents', count)
 length = redis.call('XLEN', documents)
 redis.call('HSET', slice, 'page', ARGV[7], 'index', ARGV[8], 'cursor', ARGV[9], 'commit', ARGV[3], 'digest', ARGV[13],
-  'until', now + ARGV[10], 'wait', ARGV[10], 'committed', now)
+  'until', now + ARGV[10], 'wait', ARGV[10], 'committed', now, 'rescues', 0)
 if ARGV[11] == 'last' then
   state = 'finished'
   redis.call('HSET', slice, 'state', state, 'fence', '', 'worker', '', 'until', 0, 'finished', now)

@@ -1,8 +1,14 @@
 -- rescue: look at a slice whose time in `due` has come, and put it back into arq's queue if nobody advances it.
--- answers 'rescued' (it was abandoned), 'enqueued' (its snooze is over), or why it is left alone: 'waiting' in the
--- queue, 'leased', 'snoozed', 'over'
-local row = redis.call('HMGET', slice, 'state', 'until', 'wait', 'leases', 'reason', 'backlog')
-local state, moment, wait, leases, reason, limit = unpack(row)
+-- answers 'rescued' (it was abandoned), 'failed' (once too often), 'enqueued' (its snooze is over), or why it is left
+-- alone: 'waiting' in the queue, 'leased', 'snoozed', 'over'
+
+-- Rescues in a row, without a commit in between. One machine that dies or one rollout costs a slice two or three; ten,
+-- with more and more time between them, four minutes in all, are the doing of the page, and each costs a worker.
+local MOST_RESCUES = 10
+local LONGEST_REST = 60000
+
+local row = redis.call('HMGET', slice, 'state', 'until', 'wait', 'leases', 'reason', 'backlog', 'rescues', 'page', 'cursor')
+local state, moment, wait, leases, reason, limit, rescues, page, cursor = unpack(row)
 
 if state == 'queued' then
   -- A job that waits its turn is not lost, however long the queue: a naive rescuer livelocks here.
@@ -47,6 +53,23 @@ else
   return 'over'
 end
 forget_job(leases)
+rescues = (tonumber(rescues) or 0) + 1
+if rescues > MOST_RESCUES then
+  local place = 'page ' .. page .. ' (cursor ' .. string.sub(cursor, 1, 200) .. ')'
+  redis.call('HSET', slice, 'state', 'failed', 'fence', '', 'worker', '', 'until', 0, 'wait', 0, 'finished', now, 'error',
+    'rescued ' .. MOST_RESCUES .. ' times in a row without a commit: whoever works on ' .. place ..
+    " dies or stalls; see the workers' logs, mend that, and resume")
+  redis.call('ZREM', due, tag)
+  return 'failed'
+end
 redis.call('HINCRBY', slice, 'rescued', 1)
-enqueue_job()
+redis.call('HSET', slice, 'rescues', rescues)
+local rest = rescues > 1 and math.min(LONGEST_REST, 1000 * 2 ^ (rescues - 2)) or 0
+if rest == 0 then
+  enqueue_job()
+else
+  redis.call('HSET', slice, 'state', 'snoozed', 'fence', '', 'worker', '', 'until', now + rest, 'wait', rest,
+    'reason', 'rescued ' .. rescues .. ' times in a row at page ' .. page)
+  redis.call('ZADD', due, now + rest, tag)
+end
 return 'rescued'

@@ -7,7 +7,7 @@ end
 local is_open = state == 'queued' or state == 'running' or state == 'snoozed'
 local verb = ARGV[2]
 if verb == 'resume' and (state == 'paused' or state == 'failed') then
-  redis.call('HSET', slice, 'error', '', 'reason', '')
+  redis.call('HSET', slice, 'error', '', 'reason', '', 'rescues', 0)
   redis.call('HDEL', slice, 'finished')
   enqueue_job()
   return 'queued'

@@ -43,7 +43,7 @@ class Sweeper:
         self._clock = 0
 
     async def sweep(self) -> Counter[str]:
-        """Look at what is due; answers how many slices were rescued, enqueued, or left alone and why."""
+        """Look at what is due; answers how many slices were rescued, enqueued, given up, or left alone and why."""
         now = await patiently(self._now, "asking Redis for the time", math.inf)
         if self._is_holding_back():
             return Counter()
@@ -56,6 +56,8 @@ class Sweeper:
             found[answer] += 1
             if answer in ("rescued", "enqueued"):
                 log.info("%s %s", tag, answer)
+            elif answer == "failed":
+                log.warning("%s failed: rescued over and over; `pagefleet show` says at which page", tag)
         return found
 
     async def _look(self, tag: str) -> str:

@@ -77,6 +77,9 @@ async def test_a_lease_is_left_alone_until_it_ran_out(redis_url: str) -> None:
         assert row["rescued"] == "1"
 
 
+# Snoozes
+
+
 async def test_a_snooze_is_left_alone_until_it_is_over(redis_url: str) -> None:
     async with case(redis_url, 2) as c:
         await c.enqueue()

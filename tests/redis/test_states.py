@@ -100,12 +100,12 @@ class Play:
     async def release(self, state: str) -> None:
         await self.case.scripts.release(self.case.keys, self.hand.fence, state, 60.0, "why")
 
-    async def rescue(self, state: str = "") -> None:
-        """After the time of a slice in this state has come."""
+    async def rescue(self, *states: str, after: int = 0) -> None:
+        """After the time of a slice in one of these states has come, and so many rescues in a row."""
         c = self.case
-        if state and await c.state() == state:
+        if await c.state() in states:
             await c.call("DEL", QUEUE)
-            await c.call("HSET", c.keys.slice, "until", 1)
+            await c.call("HSET", c.keys.slice, "until", 1, "rescues", after)
         await c.scripts.rescue(c.keys)
 
     async def as_another(self, act: Callable[["Play"], Awaitable[object]]) -> None:
@@ -127,6 +127,8 @@ HAPPENINGS: dict[str, Callable[[Play], Awaitable[object]]] = {
     "release as failed": lambda play: play.release("failed"),
     "rescue a lost job": lambda play: play.rescue("queued"),
     "rescue when the lease ran out": lambda play: play.rescue("running"),
+    "rescue again": lambda play: play.rescue("queued", "running", after=1),
+    "rescue once too often": lambda play: play.rescue("queued", "running", after=10),
     "rescue when due": lambda play: play.rescue("snoozed"),
     "pause": lambda play: play.steer("pause"),
     "resume": lambda play: play.steer("resume"),
