@@ -5,6 +5,7 @@ drain.py        `pagefleet crawl`: everything on one machine
 read.py         `pagefleet documents`
 shown.py        `pagefleet ls` and `show`
 presets.py      `pagefleet presets`
+probe.py        `pagefleet probe`, and `pagefleet crawl` of a URL
 demo.py         `pagefleet demo`
 airports.py     its server, and its data
 local.py        workers and a scheduler as child processes

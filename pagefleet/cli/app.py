@@ -12,10 +12,10 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from pagefleet.cli import presets, shown
+from pagefleet.cli import presets, probe, shown
 from pagefleet.cli.demo import demonstrate
 from pagefleet.cli.drain import DIRECTORY, Drain
-from pagefleet.cli.ending import USAGE, Refused, end, fail
+from pagefleet.cli.ending import UNVERIFIED, USAGE, Refused, end, fail
 from pagefleet.cli.interrupts import Interrupts
 from pagefleet.cli.output import opened
 from pagefleet.cli.progress import say
@@ -37,6 +37,19 @@ WIDE = 250
 """Columns where nobody's terminal says how many there are."""
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A crawl file, TOML or JSON.", show_default=False)]
+Source = Annotated[
+    str,
+    typer.Argument(metavar="FILE|URL", help="A crawl file, TOML or JSON; a URL is probed first.", show_default=False),
+]
+Headers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--header",
+        "-H",
+        metavar="'NAME: VALUE'",
+        help="With a URL; secrets by name, 'Authorization: Bearer env:TOKEN'.",
+    ),
+]
 Id = Annotated[str, typer.Argument(metavar="ID", help="A crawl, as `pagefleet ls` names it.", show_default=False)]
 Redis = Annotated[
     str | None,
@@ -61,19 +74,48 @@ Name = Annotated[
 
 @app.command()
 def crawl(
-    file: File,
+    source: Source,
     output: Output = "-",
     redis: Redis = None,
     workers: Annotated[int, typer.Option("--workers", metavar="N", min=1, max=64, help="Worker processes.")] = 2,
     name: Name = None,
+    headers: Headers = None,
 ) -> int:
     """Do everything on this machine: Redis, scheduler, workers, and the documents into a file.
 
     Ctrl-C drains; the same command goes on where it stopped, and the file ends up with every document once.
     """
-    said, where = _load(file, name), opened(output)
+    is_url, given = probe.is_url(source), probe.parsed(headers or [])
+    if given and not is_url:
+        raise Refused(f"crawling by {source}: -H goes with a URL; write headers into the crawl file")
+    said, where = None if is_url else _load(Path(source), name), opened(output)
     _check(redis)
-    return _over(lambda interrupts: Drain(said, where, workers, interrupts).run(redis))
+
+    async def crawled(interrupts: Interrupts) -> int:
+        found = said or await probe.find_out(source, given, name)
+        return UNVERIFIED if found is None else await Drain(found, where, workers, interrupts).run(redis)
+
+    return _over(crawled)
+
+
+@app.command("probe")
+def probe_url(
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="Of a collection, as a crawl would begin.", show_default=False)
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the crawl file here, too.")
+    ] = None,
+    headers: Headers = None,
+) -> int:
+    """Find out how a URL is paginated, by a few requests, and print a crawl file with the evidence.
+
+    What is not certain is said, and ends with status 4.
+    """
+    if not probe.is_url(url):
+        raise Refused(f"probing {url}: write a whole URL, such as https://api.example.org/things")
+    given = probe.parsed(headers or [])
+    return _over(lambda _: probe.show(url, given, output))
 
 
 @app.command()

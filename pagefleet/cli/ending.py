@@ -3,6 +3,7 @@
 0    finished
 1    failed: what was asked for could not be done, or not to its end; what is done is kept
 2    usage: it cannot be done as it was asked for
+4    not verified: nobody can say for certain how a URL is paginated, so nothing was started
 130  interrupted
 """
 
@@ -11,7 +12,7 @@ from typing import NoReturn
 
 from pagefleet.errors import CrawlError, CrawlExists, CrawlMissing, PagefleetError
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+FAILED, USAGE, UNVERIFIED, INTERRUPTED = 1, 2, 4, 130
 
 
 class Refused(PagefleetError):

@@ -1,0 +1,180 @@
+"""Which parameter counts documents or pages, and from where: found out by asking.
+
+Of a parameter that counts pages: the second page must be new, and the first one must be the URL's own answer, under 1
+or under 0. Of one that counts documents: asked to begin one document earlier, the page must begin with the last
+document of the page before it; so neither a page is lost where it counts pages, nor a document where it counts from 1.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+
+from pagefleet.page import Response
+from pagefleet.probe.asking import Asking, Steps
+from pagefleet.probe.case import Case, Standing, Trial
+from pagefleet.probe.hints import counting_params, is_page_number
+from pagefleet.probe.observation import whole_number
+from pagefleet.probe.params import COMMON_OFFSETS, COMMON_PAGES, SIZES
+from pagefleet.probe.sameness import Relation, identities, relation
+from pagefleet.probe.trial import tried
+from pagefleet.probe.words import plain
+
+PAGES = 2
+"""So many are fetched of a description that holds: what the parameter means has been seen by then."""
+SINGLE = 3
+"""So many parameters are tried one by one; the others all at once."""
+
+
+class Counting:
+    """Tries parameters for one case."""
+
+    def __init__(self, asking: Asking, case: Case) -> None:
+        self._asking, self._case = asking, case
+        self.notes: list[str] = []
+
+    def search(self) -> Steps[list[Trial]]:
+        """What came of all parameters that were tried, the best one last."""
+        hinted = counting_params(self._case.observation, self._case.count)
+        singles = list(dict.fromkeys([*hinted[:SINGLE], "page"]))
+        trials: list[Trial] = []
+        for name in singles:
+            trials.append((yield from self.param(name)))
+            if trials[-1].standing is not Standing.REFUTED:
+                return trials
+        for group, value in ((COMMON_OFFSETS, self._case.count), (COMMON_PAGES, 2)):
+            names = [name for name in dict.fromkeys([*hinted, *group]) if name not in singles and _counts(name, group)]
+            found = yield from effective(self._asking, self._case, names, value)
+            if not found:
+                self.notes.append(f"none of {', '.join(names)} = {value} changes the answer")
+            else:
+                trials.append((yield from self.param(found)))
+                if trials[-1].standing is not Standing.REFUTED:
+                    break
+        return trials
+
+    def param(self, name: str) -> Steps[Trial]:
+        """What came of one parameter."""
+        return (yield from (self._page(name) if is_page_number(name) else self._offset(name)))
+
+    # Pages
+
+    def _page(self, name: str) -> Steps[Trial]:
+        two, answer = yield from self._asked({name: 2})
+        found = (
+            Relation.EMPTY if two is None and httpx.codes.is_client_error(answer.status) else _relation(self._case, two)
+        )
+        if found not in (Relation.NEW, Relation.EMPTY):
+            return self._refuted({"kind": "page", "param": name}, f"{name}=2 brings {_said(found, answer)}")
+        start = yield from self._first_page(name)
+        if start is None:
+            return self._refuted({"kind": "page", "param": name}, f"neither {name}=0 nor {name}=1 is the first page")
+        if two is None and start == 1 and not self._is_all():
+            return self._refuted({"kind": "page", "param": name}, f"{name}=2 brings {_said(None, answer)}")
+        paginate: dict[str, Any] = {"kind": "page", "param": name, **({"start": 0} if start == 0 else {})}
+        if two is None and start == 1:
+            paginate["past_end"] = [str(answer.status)]
+        if found is Relation.NEW:
+            paginate |= yield from self._size(name, start)
+        said = self._case.said(paginate, without=(name,))
+        return (yield from tried(self._asking, self._case, said, f"{name}={start} is the first page", PAGES))
+
+    def _first_page(self, name: str) -> Steps[int | None]:
+        one, _ = yield from self._asked({name: 1})
+        if one is not None and self._case.relation(one) is Relation.SAME:
+            return 1
+        zero, _ = yield from self._asked({name: 0})
+        is_first = zero is not None and self._case.relation(zero) is Relation.SAME
+        return 0 if is_first and one is not None and self._case.relation(one) is not Relation.MIXED else None
+
+    def _size(self, name: str, start: int) -> Steps[dict[str, Any]]:
+        """Where more are asked for than come: do pages go by what was asked for, or by what comes?"""
+        asked = self._case.observation.asked()
+        sizes = [n for n, value in asked.items() if plain(n) in SIZES and whole_number(value) is not None]
+        if not sizes or any(asked[n] == str(self._case.count) for n in sizes):
+            return {}
+        for size in (n for n in sizes if int(asked[n]) > self._case.count):
+            usual, _ = yield from self._asked({name: start + 1})
+            smaller, _ = yield from self._asked({name: start + 1, size: self._case.count})
+            if not (smaller and usual) or relation(usual, smaller, self._case.key) is Relation.SAME:
+                continue
+            if self._case.relation(smaller) is Relation.NEW:
+                return {"size_param": size, "size": self._case.count}
+        return {}
+
+    # Documents
+
+    def _offset(self, name: str) -> Steps[Trial]:
+        count, paginate = self._case.count, {"kind": "offset", "param": name}
+        there, answer = yield from self._asked({name: count})
+        if there is None:
+            return self._refuted(paginate, f"{name}={count} brings {_said(None, answer)}")
+        start = yield from self._start(name, there)
+        if start is None:
+            found = _said(_relation(self._case, there), answer)
+            if self._case.relation(there) in (Relation.NEW, Relation.EMPTY) and count > 1:
+                trial = yield from self._page(name)  # then it may count pages
+                if trial.standing is not Standing.REFUTED:
+                    return trial
+            return self._refuted(paginate, f"{name}={count} brings {found}, and does not count documents")
+        said = self._case.said({**paginate, **({"start": start} if start else {})}, without=(name,))
+        evidence = f"{name}={count} is where the first page ends"
+        return (yield from tried(self._asking, self._case, said, evidence, PAGES))
+
+    def _start(self, name: str, there: Sequence[Any]) -> Steps[int | None]:
+        """0 or 1, if the parameter counts documents; `there` is where a count from 0 has the second page."""
+        case, count = self._case, self._case.count
+        found = case.relation(there)
+        if found is Relation.SAME and count == 1:
+            following, _ = yield from self._asked({name: 2})
+            return 1 if following and case.relation(following) is Relation.NEW else None
+        if found in (Relation.NEW, Relation.EMPTY):
+            before, _ = yield from self._asked({name: count - 1})
+            return 0 if before and self._follows(case.documents[-1:], before, there) else None
+        if identities(there, case.key)[:1] == identities(case.documents, case.key)[-1:]:
+            following, _ = yield from self._asked({name: count + 1})
+            return 1 if following is not None and self._follows(case.documents[-1:], there, following) else None
+        return None
+
+    def _follows(self, last: Sequence[Any], before: Sequence[Any], there: Sequence[Any]) -> bool:
+        """Does the page `before` begin with the document `last`, and go on as the page `there`?"""
+        ids, known = identities(before, self._case.key), identities([*last, *there], self._case.key)
+        return all(one == other for one, other in zip(ids, known, strict=False))
+
+    def _is_all(self) -> bool:
+        return self._case.declared == self._case.count
+
+    def _asked(self, params: dict[str, Any]) -> Steps[tuple[list[Any] | None, Response]]:
+        response = yield from self._asking.ask(self._case.with_params(params))
+        return self._case.read(response), response
+
+    def _refuted(self, paginate: dict[str, Any], reason: str) -> Trial:
+        return Trial(self._case.said(paginate), Standing.REFUTED, reason)
+
+
+def effective(asking: Asking, case: Case, names: Sequence[str], value: Any) -> Steps[str | None]:
+    """The one of these parameters that changes the answer: all are sent at once, then halves of those that do."""
+    if not names or not (yield from _changes(asking, case, names, value)):
+        return None
+    while len(names) > 1:
+        half = names[: len(names) // 2]
+        names = half if (yield from _changes(asking, case, half, value)) else names[len(half) :]
+    return names[0]
+
+
+def _changes(asking: Asking, case: Case, names: Sequence[str], value: Any) -> Steps[bool]:
+    response = yield from asking.ask(case.with_params(dict.fromkeys(names, value)))
+    found = case.read(response)
+    return found is not None and case.relation(found) is not Relation.SAME
+
+
+def _relation(case: Case, documents: Sequence[Any] | None) -> Relation | None:
+    return None if documents is None else case.relation(documents)
+
+
+def _said(found: Relation | None, answer: Response) -> str:
+    return f"an answer {answer.status} without documents" if found is None else found.value
+
+
+def _counts(name: str, group: Sequence[str]) -> bool:
+    return name in group or is_page_number(name) == is_page_number(group[0])

@@ -1,0 +1,50 @@
+"""What a cursor may be asked to do: come again, and stand on the last page. Found out by asking with one twice."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pagefleet.probe.asking import Asking, Steps
+from pagefleet.probe.case import Case, Standing, Trial
+from pagefleet.probe.sameness import Relation, relation
+
+TWO = 2
+
+
+def habits(asking: Asking, case: Case, trial: Trial) -> Steps[tuple[Mapping[str, Any], str]]:
+    """What to add to the paginator of a cursor, and what showed it."""
+    answer = yield from asking.ask(trial.second_url, afresh=True)
+    again = case.read(answer)
+    if again is not None and relation(trial.pages()[1], again, case.key) is Relation.SAME:
+        if trial.paginate.keys() & {"more", "done", "repeated"}:
+            return {}, ""
+        said = "the same cursor brought the same page again, so a page that names its own cursor is the last"
+        return {"repeated": "end"}, said
+    pages = trial.fetched
+    is_constant = len(pages) > TWO and pages[0].cursor == pages[1].cursor
+    more = {"replay": "advancing" if again is not None else "single-use", "fallback": "restart"}
+    return {**more, **({"empty": "end"} if is_constant else {})}, "the same cursor did not bring the same page again"
+
+
+def is_endless(case: Case, trial: Trial) -> tuple[Mapping[str, Any], str]:
+    """What to add where the cursors go on behind the last document, or why that is not certain."""
+    counts = [len(page) for page in trial.pages()]
+    walked = trial.walked
+    if walked is None or walked.is_over or counts[-1] or "empty" in trial.paginate:
+        return {}, ""
+    if case.declared == sum(counts):
+        return {"empty": "end"}, ""
+    return {}, f"page {len(counts)} is empty and leads on; whether that is the end is not known"
+
+
+def with_repeated_end(case: Case, trial: Trial) -> Trial:
+    """The same, if its last page names itself: there is nothing behind it."""
+    pages = trial.fetched
+    if trial.standing is not Standing.UNSURE or len(pages) < TWO or "very documents" not in trial.evidence:
+        return trial
+    counts = [len(page.documents) for page in pages]
+    is_self = pages[-1].cursor == pages[-2].cursor
+    is_all = case.declared == sum(counts) if case.declared is not None else counts[-1] < counts[0]
+    if not (is_self and is_all):
+        return trial
+    said = {**trial.said, "paginate": {**trial.paginate, "repeated": "end"}}
+    return Trial(said, Standing.VERIFIED, "its last page names itself as the next one", trial.walked)

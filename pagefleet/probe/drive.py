@@ -1,0 +1,64 @@
+"""The I/O of a probe: sends and waits as the inquiry says."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import httpx
+
+from pagefleet.crawl import Limits
+from pagefleet.errors import Stop
+from pagefleet.fetch import Reply, Send, Wait
+from pagefleet.http import open_client, send
+from pagefleet.probe.finding import Probed
+from pagefleet.probe.inquiry import inquire
+
+PATIENCE = 60.0
+"""Seconds: somebody sits there and waits."""
+LIMITS = Limits(seconds=30.0)
+
+
+def _ignore(_: str) -> None:
+    """Nobody wants to know."""
+
+
+async def probe(
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    client: httpx.AsyncClient | None = None,
+    say: Callable[[str], None] = _ignore,
+) -> Probed:
+    """Find out how a URL is paginated, with few requests, one at a time.
+
+    Raises `CrawlError` when no crawl may have this URL or these headers, and `Stop` when there is no answer, or none
+    that documents can be read from.
+    """
+    ours = client or open_client()
+    flow, reply = inquire(url, headers or {}), _START
+    try:
+        while True:
+            try:
+                step = flow.send(reply)
+            except StopIteration as end:
+                found: Probed = end.value
+                return found
+            reply = await _done(step, ours, say)
+    finally:
+        flow.close()
+        if client is None:
+            await ours.aclose()
+
+
+async def _done(step: Send | Wait, client: httpx.AsyncClient, say: Callable[[str], None]) -> Reply:
+    if isinstance(step, Send):
+        return await send(client, step.request, LIMITS)
+    seconds = step.cause.seconds
+    if seconds > PATIENCE:
+        raise Stop(f"{step.cause}, and asks for {seconds:,.0f} s of patience; try again then")
+    if step.cause.is_source:
+        say(f"{step.cause}; waiting {seconds:g} s")
+    await asyncio.sleep(seconds)
+    return None
+
+
+_START: Reply = None

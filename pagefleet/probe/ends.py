@@ -1,0 +1,119 @@
+"""What an API says behind its last page, when the crawl counts: found out by asking there.
+
+An empty page is the end for every crawl, an error only where the total is known. A server that answers with its last
+page, or with its first, is told apart from one that has more.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from pagefleet.errors import Stop
+from pagefleet.page import Response
+from pagefleet.probe.asking import Asking, Steps
+from pagefleet.probe.case import Case, Trial
+from pagefleet.probe.observation import Member, whole_number
+from pagefleet.probe.sameness import Relation, relation
+from pagefleet.probe.words import PAGES, plain
+
+FAR = 10_000
+"""Pages, where nobody says how many there are."""
+NOT_FOUND = 404
+NO_CONTENT = 204
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What to add to a paginator, or why its end is not understood."""
+
+    more: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    doubt: str = ""
+    evidence: str = ""
+
+
+class Beyond:
+    """Asks behind the last page of a trial that counts."""
+
+    def __init__(self, asking: Asking, case: Case, trial: Trial) -> None:
+        self._asking, self._case, self._trial = asking, case, trial
+        paginate = trial.paginate
+        self._is_pages = paginate["kind"] == "page"
+        self._param = str(paginate["param"])
+        self._start = int(paginate.get("start", 1 if self._is_pages else 0))
+        self._size = {paginate["size_param"]: paginate["size"]} if "size" in paginate else {}
+
+    def look(self) -> Steps[End]:
+        """What stands there."""
+        pages = self._pages()
+        if isinstance(pages, str):
+            return End(doubt=pages)
+        place = self._behind(pages)
+        if self._trial.walked and self._trial.walked.is_over:
+            return End(evidence="the page behind the last one is empty")
+        try:
+            answer = yield from self._ask(place)
+        except Stop as stop:
+            return self._by_pages(pages, f"{self._param}={place}, behind the end, cannot be had: {stop}")
+        found = self._case.read(answer)
+        if found is None:
+            return self._error(answer, place, pages)
+        if not found:
+            return self._by_pages(pages, "", f"{self._param}={place}, behind the end, brings no documents")
+        return (yield from self._documents(found, place, pages))
+
+    def _behind(self, pages: Member | None) -> int:
+        """A position behind the end, or far away."""
+        count, total = self._case.count, self._case.declared
+        if pages is not None:
+            return self._start + int(pages.value) * (1 if self._is_pages else count)
+        if total is not None:
+            return self._start + (-(-total // count) if self._is_pages else total)
+        return self._start + FAR * (1 if self._is_pages else count)
+
+    def _pages(self) -> Member | str | None:
+        """The declared number of pages, if there is one; a sentence when it contradicts the total."""
+        for member in self._case.observation.members:
+            number, total = whole_number(member.value), self._case.declared
+            if plain(member.name) not in PAGES or number is None or number < 1:
+                continue
+            needed = -(-total // self._case.count) if total is not None else number
+            if needed == number:
+                return member
+            if not self._size and not (self._start == 0 and number == needed - 1):
+                return f"{member.path} declares {number} pages, and the total makes {needed} of this size"
+        return None
+
+    def _ask(self, place: int) -> Steps[Response]:
+        url = httpx.URL(self._trial.said["url"]).copy_merge_params({self._param: place, **self._size})
+        return (yield from self._asking.ask(str(url)))
+
+    def _error(self, answer: Response, place: int, pages: Member | None) -> End:
+        said = f"{self._param}={place}, behind the end, is answered with {answer.status}"
+        if answer.status in (NOT_FOUND, NO_CONTENT):
+            return self._by_pages(pages, "", said, past_end=[str(answer.status)])
+        if self._case.declared is not None and httpx.codes.is_client_error(answer.status):
+            return self._by_pages(pages, "", said)  # after so many documents the crawl takes it for the end
+        return self._by_pages(pages, f"{said}: whether that is the end, or as far as the API goes, is not known")
+
+    def _by_pages(self, pages: Member | None, doubt: str, evidence: str = "", **more: Any) -> End:
+        """The number of pages says where the end is, whatever stands behind it."""
+        if pages is None or not self._is_pages:
+            return End({} if doubt else more, doubt, evidence)
+        return End({"pages": pages.path}, "", f"{pages.path} says how many pages there are")
+
+    def _documents(self, found: Sequence[Any], place: int, pages: Member | None) -> Steps[End]:
+        """There is more than expected, or a page from before again."""
+        declared = self._case.declared is not None or pages is not None
+        if self._case.relation(found) is Relation.SAME:
+            return self._by_pages(pages, f"{self._param}={place}, behind the end, brings the first page again")
+        answer = yield from self._ask(place - 1 if declared else place + 1)
+        other = self._case.read(answer) or []
+        is_last_again = relation(other, found, self._case.key) is Relation.SAME
+        said = f"{self._param}={place}, behind the end, brings "
+        if self._is_pages and is_last_again:
+            return self._by_pages(pages, "", f"{said}the last page again")
+        if not declared and not is_last_again:
+            return End(evidence=f"{self._param}={place} is not yet the end")
+        return self._by_pages(pages, f"{said}{len(found)} documents")

@@ -1,0 +1,213 @@
+"""The course of a probe, without I/O: a generator that yields `Send` and `Wait`, and returns what was found out.
+
+inquire(url, headers)     ask the URL itself; observe
+                          for each place of the documents: links, cursors, counting, keysets, until one holds
+                          confirm: the total, the end, the same answer twice, links that agree
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import httpx
+
+from pagefleet.crawl import parse
+from pagefleet.errors import Stop
+from pagefleet.page import Response
+from pagefleet.probe.asking import Asking, Spent, Steps
+from pagefleet.probe.case import Case, Standing, Trial
+from pagefleet.probe.confirm import confirmed, unverified
+from pagefleet.probe.counting import Counting, effective
+from pagefleet.probe.cursors import with_repeated_end
+from pagefleet.probe.finding import Probed
+from pagefleet.probe.keysets import keyset
+from pagefleet.probe.observation import Observation, params_of
+from pagefleet.probe.observe import observe
+from pagefleet.probe.params import SIZES
+from pagefleet.probe.pointers import Token, empty_pointers, flags, links, protocols, tokens
+from pagefleet.probe.sameness import key_of
+from pagefleet.probe.totals import totals
+from pagefleet.probe.trial import tried
+from pagefleet.probe.words import plain
+from pagefleet.url import safe
+
+PLACES = 3
+"""So many arrays are considered."""
+NEAR = 4.0
+"""Points by which one may be behind the likeliest."""
+ROUND = 5
+
+
+def inquire(url: str, headers: Mapping[str, str]) -> Steps[Probed]:
+    """What there is to know about a URL. Raises `CrawlError` for a URL that no crawl may have, `Stop` without an answer
+    that documents are read from."""
+    url = str(httpx.URL(parse({"url": url, "headers": headers, "paginate": {"kind": "none"}}, "the URL").url))
+    asking = Asking(url, headers)
+    response = yield from asking.ask(url)
+    observation = _observed(response)
+    cases = list(_cases(observation, headers))
+    if not cases:
+        raise Stop(f"reading {safe(url)}: {_nothing_in(observation)}")
+    search = _Search(asking, cases)
+    try:
+        found = yield from search.run()
+    except Spent:
+        found = search.unfinished(f"after {asking.sent} requests nothing is certain")
+    return replace(found, requests=asking.sent)
+
+
+def _observed(response: Response) -> Observation:
+    if response.status >= 300:  # noqa: PLR2004
+        head = response.body[:120].decode(errors="replace").split("\n")[0]
+        advice = {
+            401: "give -H 'Authorization: Bearer env:TOKEN', or whatever the API wants",
+            403: "give -H 'Authorization: Bearer env:TOKEN', or whatever the API wants",
+            404: "check the URL",
+            405: 'this API is asked by POST: write a crawl file with method = "POST" and a body',
+        }
+        hint = advice.get(response.status, "check the URL and its parameters")
+        raise Stop(f"fetching {safe(response.url)}: the server answered {response.status} {head!r}; {hint}")
+    try:
+        return observe(response)
+    except Stop as stop:
+        kind = response.headers.get("content-type", "no content type")
+        raise Stop(f"reading {safe(response.url)} ({kind}): {stop}") from stop
+
+
+def _nothing_in(observation: Observation) -> str:
+    if observation.format == "html":
+        from pagefleet.probe.elements import described_html  # noqa: PLC0415 — an extra
+
+        return f"it is HTML, {described_html(observation.response.body)}; give the URL of an API, or of a list in pages"
+    if observation.format == "auto":
+        names = ", ".join(repr(member.name) for member in observation.members[:8] if "." not in member.path)
+        return f"there is no array of documents in it, only {names or 'a single value'}; give the URL of a collection"
+    return "no elements repeat in it, so which of them are documents cannot be seen; give a URL that brings several"
+
+
+def _cases(observation: Observation, headers: Mapping[str, str]) -> Iterator[Case]:
+    """The first answer, with each of the likely places for its documents."""
+    if observation.format == "html" and not any(member.name == "next" for member in observation.members):
+        return
+    places = [place for place in observation.places if place.score > 0] or list(observation.places[:1])
+    for place in places[: PLACES if observation.format != "html" else 2 * PLACES]:
+        if observation.format == "html" or place.score > places[0].score - NEAR:
+            key = None if observation.format == "html" else key_of(place.documents)
+            found = totals(observation, len(place.documents))
+            yield Case(observation, place, headers, key, found[0] if found else None)
+
+
+class _Search:
+    """For a description that holds."""
+
+    def __init__(self, asking: Asking, cases: list[Case]) -> None:
+        self._asking, self._cases = asking, cases
+        self._failed: list[Trial] = []
+        self._notes: list[str] = []
+
+    def run(self) -> Steps[Probed]:
+        """The outcome."""
+        full = [case for case in self._cases if case.documents]
+        for find in (self._by_pointer, self._by_keyset, self._by_counting):
+            for case in full:
+                trial = yield from find(case)
+                if trial is not None:
+                    return (yield from confirmed(self._asking, self._cases, case, trial, self._failed))
+        for case in full or self._cases[:1]:
+            trial = yield from self._one_page(case)
+            if trial is not None:
+                return (yield from confirmed(self._asking, self._cases, case, trial, self._failed))
+        return self.unfinished(self._why_not())
+
+    def unfinished(self, why_not: str) -> Probed:
+        """The outcome when nothing is certain."""
+        return replace(unverified(self._cases[0], self._failed, why_not), remarks=tuple(self._notes))
+
+    def _why_not(self) -> str:
+        case = self._cases[0]
+        if case.says_more and case.total:
+            return (
+                f"{case.total.path} declares {case.declared} documents, and nothing leads to those behind {case.count}"
+            )
+        if not case.documents:
+            return "there are no documents, so there is nothing to learn from; give a URL that brings some"
+        return "nothing leads to a second page, and nothing says that there is none"
+
+    def _keep(self, trial: Trial) -> Trial | None:
+        """The trial, if it holds; else it is noted."""
+        if trial.standing <= Standing.ENDS:
+            return trial
+        self._failed.append(trial)
+        return None
+
+    # What the answer names
+
+    def _by_pointer(self, case: Case) -> Steps[Trial | None]:
+        for candidate in [*protocols(case), *links(case.observation)]:
+            said = case.said(candidate.paginate)
+            held = self._keep((yield from tried(self._asking, case, said, candidate.evidence)))
+            if held:
+                return held
+        for token in tokens(case):
+            held = yield from self._token(case, token)
+            if held:
+                return held
+        return None
+
+    def _token(self, case: Case, token: Token) -> Steps[Trial | None]:
+        """A cursor, in one parameter after the other, and then in all."""
+        for param in token.likely:
+            held = yield from self._token_in(case, token, param)
+            if held:
+                return held
+        found = yield from effective(self._asking, case, token.common, token.member.value)
+        return (yield from self._token_in(case, token, found)) if found else None
+
+    def _token_in(self, case: Case, token: Token, param: str) -> Steps[Trial | None]:
+        evidence = f"{token.member.path} holds a cursor, and the parameter {param} takes it"
+        trial = yield from tried(self._asking, case, case.said(token.paginate(param)), evidence)
+        return self._keep(with_repeated_end(case, trial))
+
+    def _by_keyset(self, case: Case) -> Steps[Trial | None]:
+        is_more = any(flag.says_more for flag in flags(case.observation))
+        trial = yield from keyset(self._asking, case, is_more=is_more)
+        return self._keep(trial) if trial else None
+
+    # Counting
+
+    def _by_counting(self, case: Case) -> Steps[Trial | None]:
+        if not case.says_more and len(_signs_of_one_page(case)) >= (1 if _is_odd(case) else 2):
+            return None
+        counting = Counting(self._asking, case)
+        held = [self._keep(trial) for trial in (yield from counting.search())]
+        self._notes += counting.notes
+        return next((trial for trial in held if trial), None)
+
+    # One page
+
+    def _one_page(self, case: Case) -> Steps[Trial | None]:
+        if case.says_more:
+            return None
+        for paginate, evidence in _signs_of_one_page(case):
+            trial = yield from tried(self._asking, case, case.said(paginate), evidence, 1)
+            if trial.standing is Standing.ENDS:
+                return trial
+        return None
+
+
+def _signs_of_one_page(case: Case) -> list[tuple[Mapping[str, Any], str]]:
+    """What says that there is nothing but this page, and the paginator that goes with it."""
+    found: list[tuple[Mapping[str, Any], str]] = []
+    found += [(one.paginate, one.evidence) for one in empty_pointers(case)][:1]
+    said = flags(case.observation)
+    if said and not any(flag.says_more for flag in said):
+        found.append(({"kind": "none"}, f"{said[0].member.path} says that there is no more"))
+    if case.total and case.declared == case.count:
+        found.append(({"kind": "none"}, f"{case.total.path} declares {case.declared} documents, and all are there"))
+    return found
+
+
+def _is_odd(case: Case) -> bool:
+    """A number of documents that is no usual size of a page."""
+    asked = {value for name, value in params_of(case.url) if plain(name) in SIZES}
+    return case.count % ROUND != 0 and str(case.count) not in asked
