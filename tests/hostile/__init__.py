@@ -9,7 +9,7 @@ its handler's name: `p03_constant_token` answers at `/p03-constant-token`. The f
     cursors.py      cursors that die, move on by themselves, or want to be treated with care: P13 to P15, P24
     moving.py       rows that move while they are read: P16, P17, P25, P29
     leads.py        where the next page is said to be: P18 to P20
-    answers.py      answers that are no page: P21 to P23, P26, P27
+    answers.py      answers that are no page, or that come when it is too late: P21 to P23, P26, P27, P30
 
 What each must come to stands in `tests/unit/test_pathologies.py`, and in `tests/redis/` where it takes a fleet.
 `python -m tests.hostile` prints its URL and serves until it is killed.
@@ -21,9 +21,13 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from types import ModuleType
 
+import pytest
+
 from tests.api import Api
 from tests.hostile import answers, cursors, ends, leads, moving, sizes
 from tests.hostile.collection import MEMORY, ROWS, Memory
+
+pytest.register_assert_rewrite("tests.hostile.outcome")  # so that what it found is told
 
 __all__ = ["ROWS", "Hostile", "hostile"]
 

@@ -1,5 +1,6 @@
-"""Answers that are no page: P21 to P23, P26, P27."""
+"""Answers that are no page, or that come when it is too late: P21 to P23, P26, P27, P30."""
 
+import asyncio
 import gzip
 import time
 from email.utils import formatdate
@@ -124,4 +125,13 @@ async def p27_poison_record(request: web.Request) -> web.Response:
     """One row of the second page cannot be served, until somebody has mended it (`memory.values["mended"]`)."""
     if start(request) == SIZE and not memory(request).values.get("mended"):
         return error(500, "Internal Server Error")
+    return honest(request)
+
+
+async def p30_two_workers(request: web.Request) -> web.Response:
+    """As it should be. The first answer about the row `wait` waits for a word (`memory.values["go"]`)."""
+    if start(request) == whole(request, "wait", -1) and times(request) == 1:
+        times(request, "waiting")
+        while not memory(request).values.get("go"):  # noqa: ASYNC110  # it comes from another thread
+            await asyncio.sleep(0.002)
     return honest(request)

@@ -28,6 +28,13 @@ def _id(row: bytes) -> int:
     return 99 if row == NEW else ROWS.index(row)
 
 
+async def p16_page_changes(request: web.Request) -> web.Response:
+    """One page of 1,200 rows; each time that it is asked for the first one is at its end."""
+    turned = times(request) - 1
+    rows = [document("p", number) for number in range(1200)]
+    return answer([*rows[turned:], *rows[:turned]], {"total": 1200})
+
+
 async def p17_unstable_order(request: web.Request) -> web.Response:
     """Each answer is a window on another order, as with ties and no ORDER BY."""
     first = start(request)
