@@ -7,7 +7,8 @@
     │   ├── RetryLater        put the slice back; nothing is held against it
     │   ├── CursorDied        go on from a safer position
     │   └── Stop              the crawl fails, with its checkpoint kept
-    │       └── Garbled       the answer cannot be read, and may come whole the next time
+    │       ├── Garbled       the answer cannot be read, and may come whole the next time
+    │       └── Exhausted     all attempts are used up; a part of the page may still be had
     └── FleetError            the fleet's Redis, or what is in it
         ├── RedisUnusable     not reachable, or set up so that it would lose documents
         ├── CrawlExists       another crawl has this name
@@ -33,11 +34,15 @@ class FetchError(PagefleetError):
 
 
 class RetryNow(FetchError):
-    """A passing fault: the same request may succeed in a moment. `is_sent`: it may have reached the source."""
+    """A passing fault: the same request may succeed in a moment.
 
-    def __init__(self, message: str, *, is_sent: bool = True) -> None:
+    `is_sent`: it may have reached the source. `is_page`: the source answered, and stumbled over what was asked for.
+    """
+
+    def __init__(self, message: str, *, is_sent: bool = True, is_page: bool = False) -> None:
         super().__init__(message)
         self.is_sent = is_sent
+        self.is_page = is_page
 
 
 class RetryLater(FetchError):
@@ -62,6 +67,14 @@ class Stop(FetchError):
 
 class Garbled(Stop):
     """The answer cannot be read at all: perhaps it was cut short. It is asked for again before the crawl fails."""
+
+
+class Exhausted(Stop):
+    """All attempts at one request are used up; `last` is what the last one met."""
+
+    def __init__(self, message: str, last: RetryNow) -> None:
+        super().__init__(message)
+        self.last = last
 
 
 class FleetError(PagefleetError):

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TypeVar
 
 from pagefleet.crawl import Limits
-from pagefleet.errors import CursorDied, RetryLater, RetryNow, Stop
+from pagefleet.errors import CursorDied, Exhausted, RetryLater, RetryNow, Stop
 from pagefleet.page import Request, Response
 from pagefleet.url import joined, safe
 
@@ -81,16 +81,19 @@ def fetch(
                 reply = passing
         if reply and reply.is_sent and not is_repeatable:
             raise CursorDied(f"{reply}, and the request cannot be sent again: the server may have moved on")
-        attempt, fault = attempt + 1, str(reply)
+        fault = reply or RetryNow("no answer")
+        attempt += 1
         if attempt >= limits.attempts:
-            raise Stop(f"fetching {safe(request.url)}: {fault}, at each of {attempt} attempts; try again later")
-        yield Wait(request.url, RetryLater(fault, random.uniform(0, min(30.0, 0.5 * 2**attempt))))
+            found = f"fetching {safe(request.url)}: {fault}, at each of {attempt} attempts; try again later"
+            raise Exhausted(found, fault)
+        yield Wait(request.url, RetryLater(str(fault), random.uniform(0, min(30.0, 0.5 * 2**attempt))))
 
 
 def check_passing(response: Response) -> None:
     """Raises `RetryNow` for a status that may be another the next time."""
     if response.status in PASSING:
-        raise RetryNow(f"the server answered {response.status}")
+        is_page = response.status == HTTPStatus.INTERNAL_SERVER_ERROR
+        raise RetryNow(f"the server answered {response.status}", is_page=is_page)
 
 
 def _redirected(request: Request, response: Response, hops: int) -> Request:

@@ -20,6 +20,7 @@ import httpx
 from pagefleet.budget import Budgets, LocalBudgets
 from pagefleet.crawl import Crawl
 from pagefleet.decode import Names, member, parse_path
+from pagefleet.errors import Stop
 from pagefleet.fetch import Reply, Send, Wait
 from pagefleet.http import open_client, open_sync_client, send, send_sync
 from pagefleet.page import Checkpoint, Cursor, Document, Page
@@ -239,6 +240,8 @@ class Documents:
 
     def _fill(self, page: Page) -> None:
         self._number += 1
+        if page.quarantined:
+            raise Stop(page.quarantined)  # nobody here would hear of it otherwise
         self._buffer.extend(numbered(page, self._number, self._names))
 
     async def aclose(self) -> None:

@@ -43,10 +43,11 @@ DOUBTS = {
     "overlap": "documents came twice: rows moved at the source under the crawl, and others may have been skipped",
     "shrunk": "the declared total fell under the crawl: rows were removed, and others may have been skipped",
     "child-below-total": "a child had fewer documents than it declared",
+    "quarantined": "documents could not be had, and were set aside; `pagefleet replay` tries them again",
     "at-cap": "the API lists no more than this; ask for parts that are smaller",
 }
 """What each doubt means."""
-GRAVE = frozenset({"at-cap", "child-below-total"})
+GRAVE = frozenset({"at-cap", "child-below-total", "quarantined"})
 """Doubts that are none: something is missing."""
 
 

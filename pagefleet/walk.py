@@ -17,11 +17,12 @@ from pagefleet.children import Steps, walk_children
 from pagefleet.crawl import Crawl
 from pagefleet.credentials import dressed, stripped
 from pagefleet.decode import Decoded, is_object
-from pagefleet.errors import CursorDied, Garbled, RetryNow, Stop
+from pagefleet.errors import CursorDied, Exhausted, Garbled, RetryNow, Stop
 from pagefleet.fetch import Reply, Send, Wait, check_passing, fetch
 from pagefleet.merge import merged
 from pagefleet.page import Checkpoint, Cursor, Page, Request, Response
 from pagefleet.paginators import Answer, Continue, LinkHeader, LinkObject, NextUrl, Opaque
+from pagefleet.paginators.numbers import NARROW
 from pagefleet.paginators.rule import number
 from pagefleet.url import safe
 from pagefleet.watch import Watch, digest
@@ -30,6 +31,10 @@ AGAIN = 2
 """So often is an empty page asked for again that stands before the declared total."""
 FALLS = 2
 """So often may a cursor die at one place; then going on by the fallback leads nowhere."""
+NARROW_ATTEMPTS = 2
+"""At a part of a page all of whose attempts are used up already."""
+POISONOUS = 5
+"""Documents in a row that may be left out; behind so many it is the server that fails, and not they."""
 PARTS = 1_000
 """Answers that one page may be made of."""
 
@@ -41,7 +46,7 @@ def walk(crawl: Crawl, checkpoint: Checkpoint, *, may_be_missing: bool = False) 
     that `may_be_missing` has no documents where its first page is answered with a status of `paginate.past_end`.
     """
     if crawl.each is not None:
-        yield from walk_children(crawl, crawl.each, checkpoint, walk)
+        yield from walk_children(crawl, crawl.each, checkpoint, walk, may_be_missing=may_be_missing)
         return
     flow = _Walk(crawl, checkpoint, may_be_missing=may_be_missing)
     is_last = False
@@ -71,6 +76,7 @@ class _Walk:
         self._parts: list[Sequence[bytes]] = []
         self._skip, self._behind = 0, ""
         self._notice = ""
+        self._poisonous, self._lost = 0, 0
         self._falls: tuple[int, int] = (-1, 0)
         self._errors = crawl.error_reader()
 
@@ -86,6 +92,8 @@ class _Walk:
         except CursorDied as death:
             self._fall(death)
             return None
+        except Exhausted as exhausted:
+            return self._narrowed(exhausted)
         following = None if isinstance(answer, _End) else self._following(answer)
         documents = self._whole(answer, following)
         if documents is None:
@@ -108,8 +116,10 @@ class _Walk:
         if self._is_resumed and not is_repeatable:
             raise CursorDied("its page may have been sent before, to a worker that is gone")
         self._is_resumed, self._empties = False, 0 if is_repeatable else AGAIN
-        read = partial(self._read, request)
-        return (yield from fetch(request, self._crawl.limits, self._dress, read, is_repeatable=is_repeatable))
+        read, limits = partial(self._read, request), self._crawl.limits
+        if self._is_narrow:
+            limits = limits.model_copy(update={"attempts": min(limits.attempts, NARROW_ATTEMPTS)})
+        return (yield from fetch(request, limits, self._dress, read, is_repeatable=is_repeatable))
 
     def _read(self, request: Request, response: Response) -> Answer:
         """An answer, if the response is one; raises `RetryNow` when it may be another the next time."""
@@ -145,7 +155,7 @@ class _Walk:
         except Stop as error:
             kind = response.headers.get("content-type", "no content type")
             found = f"reading {safe(request.url)} ({kind}): {error}"
-            raise (RetryNow if isinstance(error, Garbled) else Stop)(found) from error
+            raise (RetryNow(found, is_page=True) if isinstance(error, Garbled) else Stop(found)) from error
 
     def _is_past_end(self, response: Response) -> bool:
         """The first page is behind no other: where it is answered with an error, the URL is wrong."""
@@ -215,9 +225,31 @@ class _Walk:
         if was_skipping and not documents and not page.is_last:
             return None
         self._delivered += len(documents)
+        self._poisonous = 0
         page = replace(page, documents=documents, notice=self._notice, doubt=self._watch.doubts())
         self._notice = ""
         return page
+
+    # When a page cannot be had
+
+    @property
+    def _is_narrow(self) -> bool:
+        return is_object(self._cursor) and NARROW in self._cursor
+
+    def _narrowed(self, fault: Exhausted) -> Page | None:
+        """A part of a page that stays away, or, for the one document that is at fault, an empty page that says so."""
+        rule, before = self._rule, self._delivered + self._lost
+        narrower = rule.narrower(self._cursor, before) if fault.last.is_sent else None
+        if narrower is not None:
+            self._cursor = narrower
+            return None
+        beyond = rule.beyond(self._cursor)
+        if beyond is None or not fault.last.is_page or self._poisonous >= POISONOUS:
+            raise fault
+        self._poisonous, self._lost = self._poisonous + 1, self._lost + 1
+        self._watch.doubt("quarantined")
+        self._cursor = beyond
+        return Page([], beyond, self._total, digest=digest([]), doubt=self._watch.doubts(), quarantined=str(fault))
 
     # When a cursor has died
 

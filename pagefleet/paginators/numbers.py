@@ -1,15 +1,48 @@
-"""Paginators that count: by documents, by pages, or not at all."""
+"""Paginators that count: by documents, by pages, or not at all.
+
+A page that can never be had is asked for in parts where the size can be chosen, down to the one document that is at
+fault. The cursor is then `{"$narrow": [position, width, end]}`: `width` documents from `position` on, until `end`.
+"""
 
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from pagefleet.decode import is_object
 from pagefleet.page import Cursor, Request, Response
 from pagefleet.paginators.places import Found, Put, in_body, put
 from pagefleet.paginators.rule import PAST_THE_END, Answer, Rule, number
 
+NARROW = "$narrow"
+
 
 class _Counting(Rule):
+    """Positions count documents from 0, whatever the parameter counts."""
+
+    param: Put
+    start: int
+
+    def _sized(self) -> tuple[str | None, int | None]:
+        """How many documents to ask for: where that goes, and what it says."""
+        raise NotImplementedError
+
+    def _said(self, position: int, width: int) -> int:
+        """What the parameter says to ask for the documents from a position on."""
+        raise NotImplementedError
+
+    def _position(self, cursor: Cursor) -> int:
+        """Of the first document of a cursor's page."""
+        raise NotImplementedError
+
+    def request(self, first: Request, cursor: Cursor) -> Request:
+        place, size = self._sized()
+        if is_object(cursor):
+            position, size, _ = cursor[NARROW]
+            said = self._said(position, size)
+        else:
+            said = self.start if cursor is None else int(cursor)
+        return put(first, {self.param: said, **sized(place, size)})
+
     def is_past_end(self, response: Response, delivered: int, total: int | None) -> bool:
         if super().is_past_end(response, delivered, total):
             return True
@@ -17,6 +50,29 @@ class _Counting(Rule):
 
     def is_said(self, answer: Answer) -> bool:
         return True
+
+    def narrower(self, cursor: Cursor, before: int) -> Cursor:
+        place, size = self._sized()
+        if place is None or size is None:
+            return None
+        position, width, end = cursor[NARROW] if is_object(cursor) else (self._position(cursor), size, 0)
+        if width == 1:
+            return None
+        return {NARROW: [position, _divided(width), end or position + size]}
+
+    def beyond(self, cursor: Cursor) -> Cursor:
+        if not is_object(cursor) or cursor[NARROW][1] != 1:
+            return None
+        position, _, end = cursor[NARROW]
+        return self._onward(position + 1, end)
+
+    def _onward(self, position: int, end: int, width: int | None = None) -> Cursor:
+        """On in parts that are as wide as can be, or in whole pages behind the end."""
+        size = self._sized()[1] or 1
+        if position >= end:
+            return self._said(position, size)
+        widths = (n for n in range(size, 0, -1) if size % n == 0 and position % n == 0 and position + n <= end)
+        return {NARROW: [position, width or next(widths), end]}
 
 
 class Offset(_Counting):
@@ -34,22 +90,30 @@ class Offset(_Counting):
         check_both("limit_param", self.limit_param, "limit", self.limit)
         return self
 
-    def request(self, first: Request, cursor: Cursor) -> Request:
-        return put(first, {self.param: self._at(cursor), **sized(self.limit_param, self.limit)})
+    def _sized(self) -> tuple[str | None, int | None]:
+        return self.limit_param, self.limit
+
+    def _said(self, position: int, width: int) -> int:
+        return self.start + position
+
+    def _position(self, cursor: Cursor) -> int:
+        return 0 if cursor is None else int(cursor) - self.start
 
     def after(self, cursor: Cursor, answer: Answer) -> Cursor:
-        return self._at(cursor) + len(answer.documents) if answer.documents else None
+        if not answer.documents:
+            return None
+        if is_object(cursor):
+            position, width, end = cursor[NARROW]
+            return self._onward(position + len(answer.documents), end, width)
+        return self._said(self._position(cursor) + len(answer.documents), 1)
 
     def is_clamped(self, cursor: Cursor, count: int, total: int | None) -> bool:
-        done = self._at(cursor) - self.start
+        done = 0 if is_object(cursor) else self._position(cursor)
         return done > count or (total is not None and done >= total)
 
     def at(self, delivered: int) -> tuple[Cursor, int]:
         """The cursor that goes on behind so many documents, and how many of its page were among them."""
         return self.start + delivered, 0
-
-    def _at(self, cursor: Cursor) -> int:
-        return self.start if cursor is None else int(cursor)
 
 
 class PageNumber(_Counting):
@@ -70,27 +134,38 @@ class PageNumber(_Counting):
     def members(self) -> tuple[str, ...]:
         return (*super().members(), *in_body(self.pages))
 
-    def request(self, first: Request, cursor: Cursor) -> Request:
-        return put(first, {self.param: self._at(cursor), **sized(self.size_param, self.size)})
+    def _sized(self) -> tuple[str | None, int | None]:
+        return self.size_param, self.size
+
+    def _said(self, position: int, width: int) -> int:
+        return self.start + position // width
+
+    def _position(self, cursor: Cursor) -> int:
+        return 0 if cursor is None else (int(cursor) - self.start) * (self.size or 1)
 
     def after(self, cursor: Cursor, answer: Answer) -> Cursor:
-        following = self._at(cursor) + 1
+        if is_object(cursor):
+            position, width, end = cursor[NARROW]
+            return self._onward(position + width, end, width) if answer.documents else None
+        following = (self.start if cursor is None else int(cursor)) + 1
         pages = number(answer.find(self.pages)) if self.pages else None
         if pages is not None:
             return following if following - self.start < pages else None
         return following if answer.documents else None
 
+    def narrower(self, cursor: Cursor, before: int) -> Cursor:
+        """Pages of a server that does not keep to the size are at other positions than is thought: not of these."""
+        is_elsewhere = not is_object(cursor) and self._position(cursor) != before
+        return None if is_elsewhere else super().narrower(cursor, before)
+
     def is_clamped(self, cursor: Cursor, count: int, total: int | None) -> bool:
-        done = self._at(cursor) - self.start
-        return done > 1 or (total is not None and done * count >= total)
+        done = 0 if cursor is None or is_object(cursor) else int(cursor) - self.start
+        return done > 1 or (total is not None and done > 0 and done * count >= total)
 
     def at(self, delivered: int) -> tuple[Cursor, int]:
         """The cursor that goes on behind so many documents, and how many of its page were among them."""
         size = self.size or 1
         return self.start + delivered // size, delivered % size
-
-    def _at(self, cursor: Cursor) -> int:
-        return self.start if cursor is None else int(cursor)
 
 
 class Single(Rule):
@@ -105,6 +180,11 @@ class Single(Rule):
 def sized(place: str | None, size: int | None) -> dict[str, Any]:
     """How many documents to ask for, where that goes."""
     return {place: size} if place and size else {}
+
+
+def _divided(width: int) -> int:
+    """By its smallest prime, so that parts fill the whole."""
+    return width // next(prime for prime in range(2, width + 1) if width % prime == 0)
 
 
 def check_both(param: str, name: str | None, field: str, value: int | None) -> None:

@@ -127,6 +127,15 @@ class Rule(BaseModel):
         """Does the cursor that an answer names show that the server goes round in a circle?"""
         return bool(following == cursor)
 
+    def narrower(self, cursor: Cursor, before: int) -> Cursor:
+        """A cursor for a part of a page that could not be had, with so many documents before it; None: there is none,
+        or this is as narrow as can be asked for."""
+        return None
+
+    def beyond(self, cursor: Cursor) -> Cursor:
+        """The cursor behind the single document that this one asks for; None: it asks for more than one."""
+        return None
+
     def is_clamped(self, cursor: Cursor, count: int, total: int | None) -> bool:
         """Of a page with the very documents of the page before: is it the last page, given again for one behind it?"""
         return False

@@ -182,7 +182,7 @@ OFFSET: Mapping[str, Any] = {"kind": "offset"}
         ({"paginate": {**OFFSET, "strat": 1}}, ["paginate.strat is 1: there is no such field; did you mean start?"]),
         (
             {"paginate": {**OFFSET, "offset": 1}},
-            ["paginate.offset is 1: there is no such field; the fields are more, done, past_end, kind, param"],
+            ["paginate.offset is 1: there is no such field; the fields are more, done, past_end, param"],
         ),
         ({"paginate": {**OFFSET, "start": "x"}}, ["paginate.start is 'x': it must be a valid integer"]),
         ({"paginate": {**OFFSET, "limit": 0, "limit_param": "n"}}, ["paginate.limit is 0: it must be greater than 0"]),
