@@ -28,10 +28,13 @@ Steps = Generator[Send | Wait | Page, Reply, None]
 START = Checkpoint()
 
 
-def walk_children(crawl: Crawl, each: Each, checkpoint: Checkpoint, walk: Callable[..., Steps]) -> Steps:
-    """The pages of all children, in the order of their parents, and an empty last one. `walk` walks one crawl."""
+def walk_children(
+    crawl: Crawl, each: Each, checkpoint: Checkpoint, walk: Callable[..., Steps], *, may_be_missing: bool
+) -> Steps:
+    """The pages of all children, in the order of their parents, and an empty last one. `walk` walks one crawl, which
+    has no documents if it `may_be_missing` and is."""
     place = _Place.of(checkpoint.cursor)
-    parents = walk(crawl.model_copy(update={"each": None}), place.parent)
+    parents = walk(crawl.model_copy(update={"each": None}), place.parent, may_be_missing=may_be_missing)
     said = _Said()
     while (page := (yield from _upcoming(parents))) is not None:
         said.note(page)
