@@ -107,7 +107,8 @@ class _Search:
 
     def run(self) -> Steps[Probed]:
         """The outcome."""
-        full = [case for case in self._cases if case.documents]
+        is_empty = not self._cases[0].documents  # then others are no likelier: Datasette names its keys beside no rows
+        full = [] if is_empty else [case for case in self._cases if case.documents]
         for find in (self._by_pointer, self._by_keyset, self._by_counting):
             for case in full:
                 trial = yield from find(case)
