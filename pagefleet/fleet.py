@@ -145,6 +145,7 @@ class Handle:
         self._fleet = fleet
         self.id = crawl_id
         self.keys = SliceKeys(crawl_id)
+        self._acknowledged: dict[str, tuple[str, str]] = {}
 
     async def status(self) -> Status:
         """The crawl now; raises `CrawlMissing`."""
@@ -233,6 +234,8 @@ class Handle:
             else:
                 if not is_following:
                     return
+                if state is State.SNOOZED:
+                    await self._acknowledge_again()
                 await self._await_more(after)
 
     async def _read(self, after: str, count: int) -> tuple[list[Document], State, str]:
@@ -261,6 +264,13 @@ class Handle:
     async def acknowledge(self, consumer: str, document: str, note: str = "") -> None:
         """Say that a consumer is done with all documents up to this id; they may be dropped when room is needed."""
         await self._fleet.scripts.acknowledge(self.keys, consumer, document, note)
+        self._acknowledged[consumer] = document, note
+
+    async def _acknowledge_again(self) -> None:
+        """Redis may have forgotten it, and the documents behind it: then the slice waits for room, and the consumer for
+        documents behind those that are there, and neither would ever end."""
+        for consumer, (document, note) in list(self._acknowledged.items()):
+            await self._fleet.scripts.acknowledge(self.keys, consumer, document, note)
 
     async def consumers(self) -> dict[str, str]:
         """Who reads, by the id of the last document that each is done with; who has no name is `unnamed-…`."""
@@ -276,6 +286,7 @@ class Handle:
     async def forget(self, consumer: str) -> None:
         """A consumer will not come back: no documents are kept for it any longer."""
         redis, where = self._fleet.redis, self.keys.consumers
+        self._acknowledged.pop(consumer, None)
         await patiently(lambda: redis.hdel(where, consumer), f"forgetting {consumer}", self._fleet.patience)
 
     async def position(self, consumer: str) -> tuple[str, str] | None:
