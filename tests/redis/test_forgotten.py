@@ -51,8 +51,8 @@ async def test_what_a_reader_acknowledged_may_be_forgotten(redis_url: str, consu
                 return len(read) >= 8
 
             async def is_waiting() -> bool:
-                entries = await here.documents()
-                return set((await handle.consumers()).values()) == {read[-1]} and entries[-1][0] == read[-1]
+                done = set((await handle.consumers()).values())
+                return done == {read[-1]} and here.source.chain(*await here.position())[-1][0] == read[-1]
 
             await wait_until(has_read)
             await wait_until(is_waiting)
