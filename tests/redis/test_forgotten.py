@@ -40,7 +40,7 @@ async def read_all(handle: Handle, consumer: str | None, read: list[str]) -> Non
 @pytest.mark.parametrize("consumer", ["reader", None])
 async def test_what_a_reader_acknowledged_may_be_forgotten(redis_url: str, consumer: str | None) -> None:
     """The slice waits for room then, and the reader for documents behind those that Redis still has."""
-    async with case(redis_url, *[2] * 6) as here, Fleet(redis_url) as fleet:
+    async with case(redis_url, *[2] * 12) as here, Fleet(redis_url) as fleet:
         await here.enqueue(backlog=4)
         await turn(here)
         before, handle, read = await here.dump(), fleet.crawl("crawl"), list[str]()
