@@ -42,6 +42,8 @@ DOUBTS = {
     "moved": "the crawl lost its place, and went on where the documents were no longer the same",
     "overlap": "documents came twice: rows moved at the source under the crawl, and others may have been skipped",
     "shrunk": "the declared total fell under the crawl: rows were removed, and others may have been skipped",
+    "short-pages": "pages held fewer documents than were asked for, and more may lie between them; ask for as many as "
+    "they held, or say where the total is",
     "child-below-total": "a child had fewer documents than it declared",
     "quarantined": "documents could not be had, and were set aside; `pagefleet replay` tries them again",
     "at-cap": "the API lists no more than this; ask for parts that are smaller",

@@ -102,6 +102,8 @@ class _Walk:
         page = self._page(answer, following, documents)
         if self._watch.is_clamped(self._cursor, page, self._position, self._total):
             page = replace(page, documents=[], cursor=None, is_last=True, digest=digest([]))
+        if page.documents and page.total is None and self._rule.may_skip(self._cursor, self._position):
+            self._watch.doubt("short-pages")
         if fault := self._watch.fault(self._cursor, page, self._total):
             place = safe(self._rule.request(self._first, self._cursor).url)
             remedy = f"so the server ignores the cursor {self._cursor!r}; check the crawl's paginate"
@@ -167,7 +169,8 @@ class _Walk:
         """arXiv and others answer with empty pages now and then: one that cannot be the end is asked for again."""
         total = self._declared(answer)
         is_early = not answer.documents and total is not None and self._position < total
-        if is_early and self._empties < AGAIN and self._rule.next(self._cursor, answer) is None:
+        again = min(AGAIN, self._crawl.limits.attempts - 1)
+        if is_early and self._empties < again and self._rule.next(self._cursor, answer) is None:
             self._empties += 1
             raise RetryNow(f"an empty page after {self._position} documents of {total}")
 

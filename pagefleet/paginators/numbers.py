@@ -158,6 +158,10 @@ class PageNumber(_Counting):
         is_elsewhere = not is_object(cursor) and self._position(cursor) != before
         return None if is_elsewhere else super().narrower(cursor, before)
 
+    def may_skip(self, cursor: Cursor, before: int) -> bool:
+        """Pages before it were shorter than was asked for, and nobody knows whether it begins where they ended."""
+        return self.size is not None and not is_object(cursor) and before < self._position(cursor)
+
     def is_clamped(self, cursor: Cursor, count: int, total: int | None) -> bool:
         done = 0 if cursor is None or is_object(cursor) else int(cursor) - self.start
         return done > 1 or (total is not None and done > 0 and done * count >= total)

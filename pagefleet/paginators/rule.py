@@ -136,6 +136,10 @@ class Rule(BaseModel):
         """The cursor behind the single document that this one asks for; None: it asks for more than one."""
         return None
 
+    def may_skip(self, cursor: Cursor, before: int) -> bool:
+        """Of a page with so many documents before it: may there be others between?"""
+        return False
+
     def is_clamped(self, cursor: Cursor, count: int, total: int | None) -> bool:
         """Of a page with the very documents of the page before: is it the last page, given again for one behind it?"""
         return False

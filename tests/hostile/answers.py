@@ -114,9 +114,9 @@ async def p23_patience(request: web.Request) -> web.Response:
 
 
 async def p26_token_dies(request: web.Request) -> web.Response:
-    """`Bearer first` is good for two pages, `Bearer second` for all."""
+    """`Bearer hunter2-first` is good for two pages, `Bearer hunter2-second` for all."""
     token = request.headers.get("authorization")
-    if token == "Bearer second" or (token == "Bearer first" and times(request, "first") <= 2):
+    if token == "Bearer hunter2-second" or (token == "Bearer hunter2-first" and times(request, "first") <= 2):
         return honest(request)
     return error(401, "the token has expired", {"WWW-Authenticate": 'Bearer error="invalid_token"'})
 

@@ -58,12 +58,16 @@ async def p06_clamps_to_the_last_page(request: web.Request) -> web.Response:
 
 
 async def p07_past_the_end_is_an_error(request: web.Request) -> web.Response:
-    """With the status that is asked for; 204 is one of them. `rest_post_invalid_page_number` is WordPress' word."""
+    """With the status that is asked for; 204 is one of them. `rest_post_invalid_page_number` is WordPress' word. With
+    `leads=1` the last page names the one behind it, all the same, by a cursor or by its URL (`url=1`)."""
     first = start(request)
     if first >= COUNT:
         status = whole(request, "status", 404)
         return web.Response(status=204) if status == 204 else error(status, "rest_post_invalid_page_number")
-    return answer(ROWS[first : first + SIZE], {**total(request), **after(first + SIZE)})
+    link = after(first + SIZE, COUNT + SIZE if "leads" in request.query else COUNT)
+    if link and "url" in request.query:
+        link = {"next": str(request.rel_url.update_query(cursor=first + SIZE))}
+    return answer(ROWS[first : first + SIZE], {**total(request), **link})
 
 
 async def p11_depth_cap(request: web.Request) -> web.Response:

@@ -63,7 +63,7 @@ class Outcome:
         if self.stop:
             return ()
         totals = [page.total for page in self.pages if page.total is not None]
-        doubts = " ".join(page.doubt for page in self.pages if page.doubt)
+        doubts = " ".join(dict.fromkeys(word for page in self.pages for word in page.doubt.split()))
         signals = Signals(len(self.documents), totals[-1] if totals else None, doubts=doubts)
         found = judge(signals)
         return (found.finding.value, *(word for word, _ in found.reasons))

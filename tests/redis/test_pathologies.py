@@ -261,7 +261,7 @@ async def test_p23_patience_is_the_whole_fleets(redis_url: str, server: Hostile,
 
 async def test_p26_a_token_dies_and_there_is_a_new_one(redis_url: str, server: Hostile, tmp_path: Path) -> None:
     token = tmp_path / "token"
-    token.write_text("first\n")
+    token.write_text("hunter2-first\n")
     described = crawl(server, "/p26-token-dies", OFFSET, headers={"Authorization": f"Bearer file:{token}"})
     async with worker(redis_url) as here:
         handle, case = await enqueued(here, described)
@@ -270,14 +270,14 @@ async def test_p26_a_token_dies_and_there_is_a_new_one(redis_url: str, server: H
         assert (failed.state, await delivered(case)) == (State.FAILED, ROWS[:20])
         assert "the server answered 401" in failed.error
         assert "check the credentials" in failed.error
-        token.write_text("second\n")
+        token.write_text("hunter2-second\n")
         assert await handle.resume() is State.QUEUED
         await work(here, case)
         assert await delivered(case) == ROWS
         assert verdict(await handle.status()) == ("complete",)
         everything = repr(await case.dump())
-        assert "Bearer first" not in everything
-        assert "Bearer second" not in everything
+        assert "Bearer hunter2-first" not in everything
+        assert "Bearer hunter2-second" not in everything
 
 
 async def test_p27_a_poison_record_is_mended(redis_url: str, server: Hostile) -> None:

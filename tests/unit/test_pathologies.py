@@ -12,7 +12,7 @@ P6   behind the last page, the last      all by `pages`, or where the page befor
 P7   an error behind the last page       all by a total that has been reached, or by `past_end`; else Stop
 P8   an empty page in the middle         all by a cursor; by counting `truncated`, as the total says
 P9   a short page in the middle          all; where rows were taken out behind the limit `suspect`
-P10  fewer rows than asked for           all; where places go by the size that was asked for `truncated`
+P10  fewer rows than asked for           all; where pages begin by the size that was asked for `truncated` or `suspect`
 P11  a cap on depth                      an error: Stop, also where `past_end` names it; else `truncated`
 P12  a total that is wrong               missing, or no number: `suspect`; too high: `truncated`; too low: `suspect`
 """
@@ -177,6 +177,13 @@ def test_p07_an_error_behind_the_last_page_that_nobody_has_declared(
     assert_stopped(outcome, 25, f"the server answered {status} ", "rest_post_invalid_page_number")
 
 
+@pytest.mark.parametrize("paginate", [CURSOR, NEXT_URL])
+def test_p07_204_is_a_page_without_documents(server: Hostile, paginate: Paginate) -> None:
+    """ADP: the last page leads on to one that is not there."""
+    path = f"/p07-past-the-end-is-an-error?status=204&leads=1{'&url=1' if paginate == NEXT_URL else ''}"
+    assert_whole(drained(server, crawl(server, path, paginate)))
+
+
 # P8 to P10: empty and short pages
 
 
@@ -198,6 +205,13 @@ def test_p08_an_empty_page_is_the_end_if_that_is_said(server: Hostile) -> None:
 @pytest.mark.parametrize("paginate", [OFFSET, PAGE])
 def test_p08_an_empty_page_for_ever_where_pages_are_counted(server: Hostile, paginate: Paginate) -> None:
     outcome = drained(server, crawl(server, "/p08-empty-page", paginate))
+    assert outcome.numbers == list(range(10))
+    assert outcome.verdict == ("truncated", "below-total")
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 5])
+def test_p08_an_empty_page_for_ever_however_few_attempts_there_are(server: Hostile, attempts: int) -> None:
+    outcome = drained(server, crawl(server, "/p08-empty-page", OFFSET, limits={"attempts": attempts}))
     assert outcome.numbers == list(range(10))
     assert outcome.verdict == ("truncated", "below-total")
 
@@ -232,17 +246,27 @@ HUNDRED = [
 @pytest.mark.parametrize("paginate", HUNDRED)
 @pytest.mark.parametrize("total", ["meta.total", None])
 def test_p10_fewer_rows_than_asked_for(server: Hostile, paginate: Paginate, total: str | None) -> None:
+    """Whether pages begin 10 rows apart or 100 is nowhere to be seen without a total."""
     outcome = drained(server, crawl(server, "/p10-capped-size?limit=100", paginate, total=total))
     assert outcome.documents == ROWS
-    assert outcome.verdict == COMPLETE
+    is_known = total or paginate["kind"] != "page"
+    assert outcome.verdict == (COMPLETE if is_known else ("suspect", "short-pages"))
 
 
-def test_p10_fewer_rows_than_asked_for_and_places_that_count_them(server: Hostile) -> None:
-    """Pages begin 100 rows apart and hold 10: there is no way to the others, but to ask for pages of 10."""
-    source = crawl(server, "/p10-capped-size?as=skips", {**PAGE, "size_param": "limit", "size": 15})
-    outcome = drained(server, source)
-    assert outcome.documents == [*ROWS[:10], *ROWS[15:25]]
-    assert outcome.verdict == ("truncated", "below-total")
+@pytest.mark.parametrize(
+    ("total", "verdict"),
+    [("meta.total", ("truncated", "below-total")), (None, ("suspect", "short-pages"))],
+)
+def test_p10_fewer_rows_than_asked_for_and_pages_that_begin_by_what_was_asked_for(
+    server: Hostile, total: str | None, verdict: tuple[str, ...]
+) -> None:
+    """Pages begin 15 rows apart and hold 10; the others can be had only by asking for pages of 10."""
+    skips = crawl(server, "/p10-capped-size?as=skips", {**PAGE, "size_param": "limit", "size": 15}, total=total)
+    outcome = drained(server, skips)
+    assert outcome.numbers == [*range(10), *range(15, 25)]
+    assert outcome.verdict == verdict
+    mended = crawl(server, "/p10-capped-size?as=skips", {**PAGE, "size_param": "limit", "size": 10}, total=total)
+    assert_whole(drained(server, mended))
 
 
 # P11 and P12: caps, and totals

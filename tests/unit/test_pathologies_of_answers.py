@@ -169,11 +169,11 @@ def test_p26_a_token_dies(server: Hostile, tmp_path: Path) -> None:
     """It is looked up at each request, so a new one in its place is enough."""
     token = tmp_path / "token"
     source = crawl(server, "/p26-token-dies", OFFSET, headers={"Authorization": f"Bearer file:{token}"})
-    token.write_text("first\n")
+    token.write_text("hunter2-first\n")
     outcome = drained(server, source)
     assert_stopped(outcome, 20, "the server answered 401", "check the credentials")
-    assert "first" not in outcome.stop
-    token.write_text("second\n")
+    assert "hunter2" not in outcome.stop
+    token.write_text("hunter2-second\n")
     rest = drained(server, source, outcome.pages[-1].cursor)
     assert [*outcome.documents, *rest.documents] == ROWS
 
