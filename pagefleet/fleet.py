@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, TypeAdapter
 from redis.asyncio import Redis
@@ -18,8 +18,8 @@ from pagefleet.crawl import Crawl
 from pagefleet.embedded import embedded
 from pagefleet.errors import CrawlCancelled, CrawlExists, CrawlFailed, CrawlMissing, Trimmed
 from pagefleet.keys import SliceKeys
-from pagefleet.page import Cursor, Document
-from pagefleet.scripts import Scripts
+from pagefleet.page import Cursor, Document, Quarantined
+from pagefleet.scripts import Scripts, Verb
 from pagefleet.source import PythonSource
 from pagefleet.states import State, combined
 from pagefleet.verdict import Signals, Verdict, judge
@@ -48,6 +48,8 @@ class Status:
     """Documents in the results stream."""
     trimmed: str
     """Id of the last document that was dropped because everybody had read it; 0-0: none was."""
+    quarantined: int
+    """Documents that could not be had; `Handle.quarantine` tells why."""
     total: int | None
     """As the source last declared it."""
     cursor: Cursor
@@ -149,17 +151,18 @@ class Handle:
 
     async def status(self) -> Status:
         """The crawl now; raises `CrawlMissing`."""
-        row, backlog = await patiently(self._row, f"looking up {self.id}", self._fleet.patience)
+        row, *lengths = await patiently(self._row, f"looking up {self.id}", self._fleet.patience)
         if not row:
             raise _missing(self.id)
-        return _status(self.id, row, backlog)
+        return _status(self.id, row, *lengths)
 
-    async def _row(self) -> tuple[Mapping[str, str], int]:
+    async def _row(self) -> tuple[Mapping[str, str], int, int]:
         async with self._fleet.redis.pipeline(transaction=False) as pipe:
             pipe.hgetall(self.keys.slice)
             pipe.xlen(self.keys.documents)
-            row, backlog = await pipe.execute()
-        return {name.decode(): value.decode() for name, value in row.items()}, backlog
+            pipe.xlen(self.keys.quarantine)
+            row, backlog, quarantined = await pipe.execute()
+        return {name.decode(): value.decode() for name, value in row.items()}, backlog, quarantined
 
     async def wait(self, timeout: float | None = None) -> Status:
         """Until it is over; raises `CrawlFailed` if it failed or was cancelled, `TimeoutError` after `timeout` s."""
@@ -183,7 +186,18 @@ class Handle:
         """End it here, for good; what is delivered stays. Answers the state after."""
         return await self._steer("cancel")
 
-    async def _steer(self, verb: Literal["pause", "resume", "cancel"]) -> State:
+    async def replay(self) -> State:
+        """Of a finished crawl: try the documents again that could not be had; they arrive behind the others. Answers
+        the state after."""
+        return await self._steer("replay")
+
+    async def quarantine(self) -> list[Quarantined]:
+        """The documents that could not be had, and why."""
+        redis, where = self._fleet.redis, self.keys.quarantine
+        found = await patiently(lambda: redis.xrange(where), f"looking up what {self.id} lacks", self._fleet.patience)
+        return [Quarantined(json.loads(row[b"cursor"]), row[b"reason"].decode()) for _, row in found]
+
+    async def _steer(self, verb: Verb) -> State:
         state = await self._fleet.scripts.steer(self.keys, verb)
         if state == "gone":
             raise _missing(self.id)
@@ -324,7 +338,7 @@ def _check_success(status: Status) -> None:
         raise CrawlFailed(f"crawl {status.id} failed behind {status.documents} documents: {status.error}")
 
 
-def _status(crawl_id: str, row: Mapping[str, str], backlog: int) -> Status:
+def _status(crawl_id: str, row: Mapping[str, str], backlog: int, quarantined: int) -> Status:
     state = combined([State(row["state"])])
     documents, total = int(row["documents"]), row.get("total")
     signals = Signals(documents, int(total) if total else None, int(row.get("drifts", 0)), row.get("doubts", ""))
@@ -335,6 +349,7 @@ def _status(crawl_id: str, row: Mapping[str, str], backlog: int) -> Status:
         pages=int(row["pages"]),
         bytes=int(row["bytes"]),
         backlog=backlog,
+        quarantined=quarantined,
         trimmed=row.get("trimmed", "0-0"),
         total=signals.total,
         cursor=json.loads(row["cursor"]),

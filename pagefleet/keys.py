@@ -51,9 +51,15 @@ class SliceKeys:
         acknowledge, read by commit (to trim) and by consumers that go on."""
         return f"pagefleet:consumers:{{{self.tag}}}"
 
+    @property
+    def quarantine(self) -> str:
+        """stream, `<page number>-0` -> cursor: what fetches the document that could not be had, reason: why. Written by
+        commit, read by people, emptied into the slice's cursor by steer (replay)."""
+        return f"pagefleet:quarantine:{{{self.tag}}}"
+
     def all(self) -> list[str]:
         """In the order in which every script of a slice takes them."""
-        return [self.slice, self.documents, self.ledger, self.consumers, DUE, QUEUE]
+        return [self.slice, self.documents, self.ledger, self.consumers, self.quarantine, DUE, QUEUE]
 
 
 def crawl(crawl_id: str) -> str:

@@ -77,10 +77,18 @@ class Page:
     """Nothing follows. A Python source ends by returning, so there it stands on an empty page of its own."""
     doubt: str = ""
     """What speaks against the crawl's being whole, words of `verdict.DOUBTS` with blanks between them."""
-    quarantined: str = ""
-    """Why the one document that this page should hold could not be had; it holds none then."""
+    quarantined: "Quarantined | None" = None
+    """The one document that this page should hold, and that could not be had; it holds none then."""
     notice: str = ""
     """What happened on the way to this page that its readers should know of: a cursor died, and how it went on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A document that could not be had: `cursor` fetches it alone, `reason` is what came of that."""
+
+    cursor: Cursor
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

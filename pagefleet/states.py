@@ -47,6 +47,7 @@ TRANSITIONS: dict[tuple[State | None, str], State] = {
     (State.SNOOZED, "pause"): State.PAUSED,
     (State.PAUSED, "resume"): State.QUEUED,
     (State.FAILED, "resume"): State.QUEUED,
+    (State.FINISHED, "replay"): State.QUEUED,
     (State.QUEUED, "cancel"): State.CANCELLED,
     (State.RUNNING, "cancel"): State.CANCELLED,
     (State.SNOOZED, "cancel"): State.CANCELLED,

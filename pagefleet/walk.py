@@ -20,7 +20,7 @@ from pagefleet.decode import Decoded, is_object
 from pagefleet.errors import CursorDied, Exhausted, Garbled, RetryNow, Stop
 from pagefleet.fetch import Reply, Send, Wait, check_passing, fetch
 from pagefleet.merge import merged
-from pagefleet.page import Checkpoint, Cursor, Page, Request, Response
+from pagefleet.page import Checkpoint, Cursor, Page, Quarantined, Request, Response
 from pagefleet.paginators import Answer, Continue, LinkHeader, LinkObject, NextUrl, Opaque
 from pagefleet.paginators.numbers import NARROW
 from pagefleet.paginators.rule import number
@@ -35,6 +35,8 @@ NARROW_ATTEMPTS = 2
 """At a part of a page all of whose attempts are used up already."""
 POISONOUS = 5
 """Documents in a row that may be left out; behind so many it is the server that fails, and not they."""
+REPLAY = "$replay"
+"""In a cursor: the cursors of documents that are tried again."""
 PARTS = 1_000
 """Answers that one page may be made of."""
 
@@ -45,6 +47,9 @@ def walk(crawl: Crawl, checkpoint: Checkpoint, *, may_be_missing: bool = False) 
     Raises `Stop` where no retry can help: the checkpoint then still points at the page that could not be had. A crawl
     that `may_be_missing` has no documents where its first page is answered with a status of `paginate.past_end`.
     """
+    if is_object(checkpoint.cursor) and REPLAY in checkpoint.cursor:
+        yield from _replayed(crawl, checkpoint)
+        return
     if crawl.each is not None:
         yield from walk_children(crawl, crawl.each, checkpoint, walk, may_be_missing=may_be_missing)
         return
@@ -55,6 +60,16 @@ def walk(crawl: Crawl, checkpoint: Checkpoint, *, may_be_missing: bool = False) 
         if page is not None:
             yield page
             is_last = page.is_last
+
+
+def _replayed(crawl: Crawl, checkpoint: Checkpoint) -> Steps:
+    """A page for each document that could not be had before, and that may be had by now."""
+    cursors: list[Cursor] = checkpoint.cursor[REPLAY]
+    while cursors:
+        cursor, *cursors = cursors
+        rest = {REPLAY: cursors} if cursors else None
+        page = yield from _Walk(crawl, replace(checkpoint, cursor=cursor), may_be_missing=False).alone()
+        yield replace(page, cursor=rest, is_last=rest is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +124,15 @@ class _Walk:
             remedy = f"so the server ignores the cursor {self._cursor!r}; check the crawl's paginate"
             raise Stop(f"reading {place}: {fault}, {remedy}")
         return self._moved_behind(page)
+
+    def alone(self) -> Generator[Send | Wait, Reply, Page]:
+        """The page of this cursor, whatever comes before and behind it."""
+        try:
+            answer = yield from self._answer()
+        except Exhausted as fault:
+            lost = Quarantined(self._cursor, str(fault))
+            return Page([], digest=digest([]), doubt="quarantined", quarantined=lost)
+        return self._page(answer, None, list(answer.documents))
 
     # One answer
 
@@ -251,8 +275,8 @@ class _Walk:
             raise fault
         self._poisonous, self._lost = self._poisonous + 1, self._lost + 1
         self._watch.doubt("quarantined")
-        self._cursor = beyond
-        return Page([], beyond, self._total, digest=digest([]), doubt=self._watch.doubts(), quarantined=str(fault))
+        lost, self._cursor = Quarantined(self._cursor, str(fault)), beyond
+        return Page([], beyond, self._total, digest=digest([]), doubt=self._watch.doubts(), quarantined=lost)
 
     # When a cursor has died
 

@@ -55,6 +55,7 @@ def _facts(status: Status) -> list[tuple[str, str]]:
         ("snoozes", f"until {_moment(status.until)}: {status.reason}" if status.reason else ""),
         ("documents", f"{status.documents:,}{total}"),
         ("pages", f"{status.pages:,}, {size(status.bytes)}"),
+        ("quarantine", f"{status.quarantined:,} documents that could not be had" if status.quarantined else ""),
         ("stream", f"{status.backlog:,} documents{_dropped(status)}"),
         ("cursor", _cursor(status)),
         ("leases", f"{status.leases}, {status.rescued} of them after a rescue"),

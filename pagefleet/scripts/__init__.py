@@ -16,12 +16,14 @@ from redis.exceptions import ResponseError
 from pagefleet import keys as key
 from pagefleet.connection import is_out_of_memory, patiently
 from pagefleet.keys import SliceKeys
-from pagefleet.page import Checkpoint, Cursor
+from pagefleet.page import Checkpoint, Cursor, Quarantined
 
-Commitment = Literal[
-    "committed", "fenced", "conflict", "full", "gone", "paused", "cancelled", "failed", "finished", "queued", "snoozed"
-]
+Commitment = (
+    Literal["committed", "fenced", "conflict", "circle", "full", "gone"]
+    | Literal["paused", "cancelled", "failed", "finished", "queued", "snoozed"]
+)
 Ending = Literal["", "last", "yield"]
+Verb = Literal["pause", "resume", "cancel", "replay"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Part:
     digest: str = ""
     doubt: str = ""
     notice: str = ""
+    quarantined: Quarantined | None = None
     size: int = 0
     status: int = 200
     milliseconds: int = 0
@@ -93,14 +96,16 @@ class Scripts:
 
     async def commit(self, slice_: SliceKeys, part: Part, fence: str, seconds: float, worker: str) -> Committed:
         """Documents and checkpoint together, or nothing."""
-        before, after = part.before, part.after
+        before, after, lost = part.before, part.after, part.quarantined
         args = (
             *(slice_.tag, fence, part.commit),
             *(before.page, before.index, encode(before.cursor)),
             *(after.page, after.index, encode(after.cursor)),
             *(_ms(seconds), part.ending, "" if part.total is None else part.total, part.digest, part.size),
             *(part.status, part.milliseconds, worker, part.doubt),
-            *(part.notice.encode(errors="backslashreplace"), part.fields),  # it may quote what a source sent
+            part.notice.encode(errors="backslashreplace"),  # it may quote what a source sent
+            *((encode(lost.cursor), lost.reason.encode(errors="backslashreplace")) if lost else ("", "")),
+            part.fields,
         )
         answer, state, documents, backlog = await self._run("commit", slice_.all(), *args, *part.arguments)
         return Committed(_text(answer), _text(state), documents, backlog)
@@ -128,7 +133,7 @@ class Scripts:
         answer: str = _text(await self._run("rescue", slice_.all(), slice_.tag))
         return answer
 
-    async def steer(self, slice_: SliceKeys, verb: Literal["pause", "resume", "cancel"]) -> str:
+    async def steer(self, slice_: SliceKeys, verb: Verb) -> str:
         """A person's word; answers the state after."""
         answer: str = _text(await self._run("steer", slice_.all(), slice_.tag, verb))
         return answer

@@ -1,8 +1,8 @@
 -- commit: the documents of a page, or of a part of one, and the checkpoint behind them, together.
 -- ARGV 2 fence, 3 commit id, 4 page, 5 index, 6 cursor, 7 next page, 8 next index, 9 next cursor, 10 lease ms,
 --      11 ending ('', 'last' or 'yield'), 12 total ('': not said), 13 digest, 14 bytes, 15 status, 16 ms, 17 worker,
---      18 doubts, words with blanks between them, 19 notice ('': none), 20 fields a document (1: itself, 2: itself and its
---      key), 21... documents
+--      18 doubts, words with blanks between them, 19 notice ('': none), 20 cursor of a document that could not be had
+--      ('': none), 21 why, 22 fields a document (1: itself, 2: itself and its key), 23... documents
 -- answers {what, state after, documents delivered, documents in the stream}
 local row = redis.call('HMGET', slice, 'state', 'fence', 'page', 'index', 'cursor', 'commit', 'documents', 'backlog', 'digest')
 local state, fence, page, index, cursor, last, delivered, limit, digest = unpack(row)
@@ -29,17 +29,24 @@ if state ~= 'running' then
   return answer(state)
 end
 limit = tonumber(limit)
-if limit > 0 and length >= limit and #ARGV > 20 then
+if limit > 0 and length >= limit and #ARGV > 22 then
   length = trim()
   if length >= limit then
     return answer('full')
   end
 end
-for _, stream in ipairs({ documents, ledger }) do
+for _, stream in ipairs({ documents, ledger, quarantine }) do
   local kind = redis.call('TYPE', stream).ok
   if kind ~= 'stream' and kind ~= 'none' then
     return redis.error_reply('ERR ' .. stream .. ' is a ' .. kind .. ', not a stream')
   end
+end
+
+-- Pages that go round in a circle: Brent's way keeps one of them, the latest whose number is a power of two, and finds a
+-- circle of any length before it has gone round three times, whoever fetched the pages.
+local place = ARGV[9] .. ' ' .. ARGV[13]
+if ARGV[8] == '0' and #ARGV > 22 and place == redis.call('HGET', slice, 'landmark') then
+  return answer('circle')
 end
 
 -- Entries at or behind this position can only be leftovers of a torn write: the checkpoint moves with the documents.
@@ -79,10 +86,10 @@ local function clear(stream, from_page, from_index)
   end
 end
 
-local at_page, at_index, fields = tonumber(page), tonumber(index), tonumber(ARGV[20])
+local at_page, at_index, fields = tonumber(page), tonumber(index), tonumber(ARGV[22])
 clear(documents, at_page, at_index)
 local count = 0
-for i = 21, #ARGV, fields do
+for i = 23, #ARGV, fields do
   local id = at_page .. '-' .. (at_index + count)
   if fields == 2 then
     redis.call('XADD', documents, id, 'd', ARGV[i], 'k', ARGV[i + 1])
@@ -101,6 +108,13 @@ if ARGV[8] == '0' then
     'worker', ARGV[17])
   redis.call('HINCRBY', slice, 'pages', 1)
   redis.call('HINCRBY', slice, 'bytes', ARGV[14])
+end
+if ARGV[8] == '0' and #ARGV > 22 and math.frexp(at_page) == 0.5 then
+  redis.call('HSET', slice, 'landmark', place)
+end
+if ARGV[20] ~= '' then
+  clear(quarantine, at_page, 0)
+  redis.call('XADD', quarantine, at_page .. '-0', 'cursor', ARGV[20], 'reason', ARGV[21])
 end
 if ARGV[12] ~= '' then
   redis.call('HSET', slice, 'total', ARGV[12])

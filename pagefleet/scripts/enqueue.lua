@@ -1,7 +1,7 @@
 -- enqueue: a crawl and its first slice come into being, and arq gets the first job.
--- KEYS 7 crawl, 8 crawls   ARGV 2 crawl id, 3 description, 4 fingerprint, 5 backlog limit ('0': none)
+-- KEYS 8 crawl, 9 crawls   ARGV 2 crawl id, 3 description, 4 fingerprint, 5 backlog limit ('0': none)
 -- answers 'new', 'same' (this very crawl is there already) or 'other' (another one has its name)
-local crawl, crawls = KEYS[7], KEYS[8]
+local crawl, crawls = KEYS[8], KEYS[9]
 local there = redis.call('HGET', crawl, 'fingerprint')
 if there then
   return there == ARGV[4] and 'same' or 'other'

@@ -1,7 +1,7 @@
 -- Stands before every script of a slice: its keys, Redis' own time, and what several scripts do.
 -- A script is atomic but is not rolled back: each one checks everything before it writes anything.
 
-local slice, documents, ledger, consumers, due, queue = unpack(KEYS)
+local slice, documents, ledger, consumers, quarantine, due, queue = unpack(KEYS)
 local tag = ARGV[1]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)

@@ -1,4 +1,4 @@
--- steer: a person's word.   ARGV 2 'pause', 'resume' or 'cancel'
+-- steer: a person's word.   ARGV 2 'pause', 'resume', 'cancel' or 'replay' (what is in the quarantine)
 -- answers the state after; a word that does not fit the state changes nothing
 local state, leases = unpack(redis.call('HMGET', slice, 'state', 'leases'))
 if not state then
@@ -11,6 +11,21 @@ if verb == 'resume' and (state == 'paused' or state == 'failed') then
   redis.call('HDEL', slice, 'finished')
   enqueue_job()
   return 'queued'
+end
+if verb == 'replay' and state == 'finished' then
+  local cursors, ids = {}, {}
+  for _, entry in ipairs(redis.call('XRANGE', quarantine, '-', '+', 'COUNT', 1000)) do
+    table.insert(ids, entry[1])
+    table.insert(cursors, entry[2][2])
+  end
+  if #ids > 0 then
+    redis.call('HSET', slice, 'cursor', '{"$replay":[' .. table.concat(cursors, ',') .. ']}', 'doubts',
+      (string.gsub(redis.call('HGET', slice, 'doubts') or '', ' quarantined ', ' ')))
+    redis.call('HDEL', slice, 'finished')
+    enqueue_job()
+    redis.call('XDEL', quarantine, unpack(ids)) -- last: they are in the cursor now, and come back if they fail again
+    return 'queued'
+  end
 end
 local after
 if verb == 'pause' and is_open then

@@ -28,6 +28,7 @@ KINDS = {
     _pattern(SLICE.documents): "stream",
     _pattern(SLICE.ledger): "stream",
     _pattern(SLICE.consumers): "hash",
+    _pattern(SLICE.quarantine): "stream",
 }
 """Of the keys that stay."""
 PASSING = {

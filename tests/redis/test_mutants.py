@@ -65,7 +65,7 @@ STATE = """if state ~= 'running' then
   return answer(state)
 end
 """
-TYPES = """for _, stream in ipairs({ documents, ledger }) do
+TYPES = """for _, stream in ipairs({ documents, ledger, quarantine }) do
   local kind = redis.call('TYPE', stream).ok
   if kind ~= 'stream' and kind ~= 'none' then
     return redis.error_reply('ERR ' .. stream .. ' is a ' .. kind .. ', not a stream')

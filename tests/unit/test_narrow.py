@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pagefleet.crawl import Crawl
 from pagefleet.errors import RetryNow, Stop
 from pagefleet.fetch import Reply, Send
-from pagefleet.page import Checkpoint, Page, Request, Response
+from pagefleet.page import Checkpoint, Page, Quarantined, Request, Response
 from pagefleet.walk import walk
 
 URL = "https://api.example.org/things"
@@ -76,7 +76,8 @@ def test_all_but_the_poison_from_every_checkpoint(paginate: Mapping[str, Any], c
 
 def test_the_evidence() -> None:
     (page,) = (page for page in run(Site(30, {14}), OFFSET) if page.quarantined)
-    assert page.quarantined == f"fetching {URL}?…: the server answered 500, at each of 2 attempts; try again later"
+    reason = f"fetching {URL}?…: the server answered 500, at each of 2 attempts; try again later"
+    assert page.quarantined == Quarantined({"$narrow": [14, 1, 24]}, reason)
     assert (page.documents, page.is_last) == ([], False)
 
 

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pagefleet.decode import member, parse_path
+from pagefleet.errors import Stop
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Page
 from pagefleet.pages import Source
@@ -122,6 +123,11 @@ class Slice:
                 self._scripts.commit(self.keys, part, self._fence, self._settings.lease, self._worker)
             )
             committed = await self._answer(sending)
+            if committed.answer == "circle":
+                raise Stop(
+                    f"committing page {part.before.page}: its documents and the cursor behind it were there before, so "
+                    f"the pages go round in a circle; check the crawl's paginate"
+                )
             if committed.answer != "committed":
                 raise Halted(committed.answer if committed.answer != "gone" else "fenced")
             self._renewed()
@@ -160,6 +166,7 @@ class Slice:
                 digest=page.digest,
                 doubt=page.doubt,
                 notice=page.notice,
+                quarantined=page.quarantined,
                 size=page.size,
                 status=page.status,
                 milliseconds=round(page.seconds * 1000),
