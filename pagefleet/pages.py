@@ -17,6 +17,7 @@ from typing import Self
 
 import httpx
 
+from pagefleet.addresses import Allowed, allowed_here
 from pagefleet.budget import Budgets, LocalBudgets
 from pagefleet.crawl import Crawl
 from pagefleet.decode import Names, member, parse_path
@@ -108,7 +109,7 @@ class Pages:
         await self.aclose()
 
     async def _drive(self) -> AsyncGenerator[Page]:
-        client = self._client or open_client()
+        client = self._client or open_client(_allowed(self._source))
         try:
             if isinstance(self._source, PythonSource):
                 flow = walk_python(self._source, self._checkpoint, client, self._budgets)
@@ -138,6 +139,11 @@ class Pages:
             self._flow_sync.close()
 
 
+def _allowed(source: Source) -> Allowed:
+    """Whoever calls us with a crawl wrote its URL; where links and redirects lead to is another matter."""
+    return allowed_here() | (Allowed.origins([source.url]) if isinstance(source, Crawl) else Allowed())
+
+
 async def drive(
     crawl: Crawl, checkpoint: Checkpoint, client: httpx.AsyncClient, budgets: Budgets | None
 ) -> AsyncGenerator[Page]:
@@ -164,7 +170,7 @@ def drive_sync(crawl: Crawl, checkpoint: Checkpoint) -> Generator[Page]:
     """The synchronous driver of the same walk."""
     budgets = LocalBudgets(crawl.rate)
     flow, reply = walk(crawl, checkpoint), _START
-    with open_sync_client() as client:
+    with open_sync_client(_allowed(crawl)) as client:
         while True:
             try:
                 step = flow.send(reply)
@@ -241,7 +247,7 @@ class Documents:
     def _fill(self, page: Page) -> None:
         self._number += 1
         if page.quarantined:
-            raise Stop(page.quarantined)  # nobody here would hear of it otherwise
+            raise Stop(page.quarantined.reason)  # nobody here would hear of it otherwise
         self._buffer.extend(numbered(page, self._number, self._names))
 
     async def aclose(self) -> None:

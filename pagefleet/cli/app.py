@@ -168,6 +168,12 @@ def resume(crawl_id: Id, redis: Redis = None) -> int:
 
 
 @app.command()
+def replay(crawl_id: Id, redis: Redis = None) -> int:
+    """Try the documents again that a finished crawl could not have; they arrive behind the others."""
+    return _steer(crawl_id, redis, Handle.replay)
+
+
+@app.command()
 def cancel(crawl_id: Id, redis: Redis = None) -> int:
     """End a crawl where it is, for good; what it delivered stays."""
     return _steer(crawl_id, redis, Handle.cancel)
@@ -212,8 +218,18 @@ def worker(
         int, typer.Option("--concurrency", metavar="N", min=1, help="Slices at once in one process.")
     ] = 50,
     processes: Annotated[int, typer.Option("--processes", metavar="N", min=1, max=64, help="Worker processes.")] = 1,
+    allow: Annotated[
+        str,
+        typer.Option(
+            "--allow",
+            metavar="PLACES",
+            envvar="PAGEFLEET_ALLOW",
+            help="Private places that crawls may go to: 10.0.0.0/8,internal.example:8080.",
+        ),
+    ] = "",
 ) -> None:
     """Advance crawls until a signal comes; any number on any machines."""
+    os.environ["PAGEFLEET_ALLOW"] = allow
     _become("worker", redis, "--concurrency", str(concurrency), "--processes", str(processes))
 
 
