@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import httpx
+
 PATIENCE = 60.0
-"""Seconds for a server to start; the slowest takes four on a busy machine."""
+"""Seconds for a server to start or to answer, on a busy machine."""
 LISTENING = re.compile(rb"127\.0\.0\.1:\d+")
 ROOT = Path(__file__).parents[2]
 
@@ -31,6 +33,11 @@ class Site:
     def url(self) -> str:
         """Of its root, without a slash."""
         return f"http://{self.origin}"
+
+
+def client(origin: str) -> httpx.Client:
+    """For loading documents into a server, which may take its time."""
+    return httpx.Client(base_url=f"http://{origin}", trust_env=False, timeout=PATIENCE)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.real.process import Site, started
+from tests.real.process import Site, client, started
 from tests.real.records import SIZES, nested, records
 
 BUCKET = "/v1/buckets/things"
@@ -18,9 +18,9 @@ BUCKET = "/v1/buckets/things"
 def kinto(place: Path) -> Generator[Site]:
     """The collections are Kinto's own. It lists newest first."""
     with started([sys.executable, "-m", "tests.real.programs.kinto_app"], place / "kinto.log") as origin:
-        with httpx.Client(base_url=f"http://{origin}", trust_env=False) as client:
-            _must(client.put(BUCKET, json={"permissions": {"write": ["system.Everyone"]}}))
-            loaded = {name: _load(client, name) for name in SIZES}
+        with client(origin) as http:
+            _must(http.put(BUCKET, json={"permissions": {"write": ["system.Everyone"]}}))
+            loaded = {name: _load(http, name) for name in SIZES}
 
         def expected(crawl: str, collection: str) -> list[Any]:
             if crawl == "kinto-each":
@@ -30,16 +30,16 @@ def kinto(place: Path) -> Generator[Site]:
         yield Site(origin, expected)
 
 
-def _load(client: httpx.Client, collection: str) -> list[Any]:
+def _load(http: httpx.Client, collection: str) -> list[Any]:
     """What Kinto says that it has stored."""
-    _must(client.put(f"{BUCKET}/collections/{collection}"))
+    _must(http.put(f"{BUCKET}/collections/{collection}"))
     path = f"{BUCKET}/collections/{collection}/records"
     stored: list[Any] = []
     kept = [_kept(one) for one in records(collection)]
     for start in range(0, len(kept), 25):  # as many as a batch may hold
         some = kept[start : start + 25]
         writes = [{"method": "PUT", "path": f"{path}/{one['id']}", "body": {"data": one}} for one in some]
-        answers = _must(client.post("/v1/batch", json={"requests": writes})).json()["responses"]
+        answers = _must(http.post("/v1/batch", json={"requests": writes})).json()["responses"]
         stored += [answer["body"]["data"] for answer in answers]
     return stored
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import httpx
 
-from tests.real.process import Site, started
+from tests.real.process import Site, client, started
 from tests.real.records import HUGE, SIZES, records
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=nobody/20200101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
@@ -27,22 +27,22 @@ def moto(place: Path) -> Generator[Site]:
     """The collections are buckets and tables of their names."""
     program = Path(sys.executable).with_name("moto_server")
     with started([program, "-H", "127.0.0.1", "-p", "0"], place / "moto.log") as origin:
-        with httpx.Client(base_url=f"http://{origin}", trust_env=False) as client:
-            objects = {name: _load_bucket(client, name) for name in SIZES}
-            items = {name: _load_table(client, name) for name in SIZES}
+        with client(origin) as http:
+            objects = {name: _load_bucket(http, name) for name in SIZES}
+            items = {name: _load_table(http, name) for name in SIZES}
         yield Site(origin, lambda crawl, collection: (items if crawl == "moto-dynamodb" else objects)[collection])
 
 
-def _load_bucket(client: httpx.Client, bucket: str) -> list[Any]:
+def _load_bucket(http: httpx.Client, bucket: str) -> list[Any]:
     """Objects as a listing shows them."""
-    client.put(f"/{bucket}").raise_for_status()
-    return [_put(client, bucket, f"{one['id']:04} {one['name']}", one["note"] or "") for one in records(bucket)]
+    http.put(f"/{bucket}").raise_for_status()
+    return [_put(http, bucket, f"{one['id']:04} {one['name']}", one["note"] or "") for one in records(bucket)]
 
 
-def _put(client: httpx.Client, bucket: str, key: str, text: str) -> dict[str, Any]:
+def _put(http: httpx.Client, bucket: str, key: str, text: str) -> dict[str, Any]:
     path, content = f"/{bucket}/{quote(key)}", text.encode()
-    client.put(path, content=content).raise_for_status()
-    modified = parsedate_to_datetime(client.head(path, headers=_signed("s3")).headers["last-modified"]).astimezone(UTC)
+    http.put(path, content=content).raise_for_status()
+    modified = parsedate_to_datetime(http.head(path, headers=_signed("s3")).headers["last-modified"]).astimezone(UTC)
     return {
         "Key": [key],
         "LastModified": [modified.strftime("%Y-%m-%dT%H:%M:%S.000Z")],
@@ -52,11 +52,11 @@ def _put(client: httpx.Client, bucket: str, key: str, text: str) -> dict[str, An
     }
 
 
-def _load_table(client: httpx.Client, table: str) -> list[Any]:
+def _load_table(http: httpx.Client, table: str) -> list[Any]:
     """One partition, so that the order is that of the numbers."""
     schema = {"part": ("S", "HASH"), "id": ("N", "RANGE")}
     _dynamodb(
-        client,
+        http,
         "CreateTable",
         TableName=table,
         BillingMode="PAY_PER_REQUEST",
@@ -66,7 +66,7 @@ def _load_table(client: httpx.Client, table: str) -> list[Any]:
     items = [_item(one) for one in records(table)]
     for start in range(0, len(items), 25):
         writes = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
-        _dynamodb(client, "BatchWriteItem", RequestItems={table: writes})
+        _dynamodb(http, "BatchWriteItem", RequestItems={table: writes})
     return items
 
 
@@ -81,13 +81,13 @@ def _item(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _dynamodb(client: httpx.Client, action: str, **said: Any) -> None:
+def _dynamodb(http: httpx.Client, action: str, **said: Any) -> None:
     headers = {
         **_signed("dynamodb"),
         "X-Amz-Target": f"{TARGET}.{action}",
         "Content-Type": "application/x-amz-json-1.0",
     }
-    client.post("/", headers=headers, json=said).raise_for_status()
+    http.post("/", headers=headers, json=said).raise_for_status()
 
 
 def _signed(service: str) -> dict[str, str]:

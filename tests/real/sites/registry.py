@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.real.process import NotInstalledError, Site, started
+from tests.real.process import NotInstalledError, Site, client, started
 from tests.real.records import SIZES
 
 PROGRAM = "docker-registry"
@@ -29,15 +29,15 @@ def registry(place: Path) -> Generator[Site]:
     settings.write_text(SETTINGS.format(place=place / "images"))
     names = [f"shelf-{number % 7}/image.{number}" for number in range(1, SIZES["many"] + 1)]
     with started([program, "serve", settings], place / "registry.log") as origin:
-        with httpx.Client(base_url=f"http://{origin}", trust_env=False) as client:
+        with client(origin) as http:
             for name in names:
-                _push(client, name)
+                _push(http, name)
         yield Site(origin, lambda _crawl, _collection: sorted(names))
 
 
-def _push(client: httpx.Client, name: str) -> None:
+def _push(http: httpx.Client, name: str) -> None:
     """A layer makes a repository."""
     content = name.encode()
-    upload = client.post(f"/v2/{name}/blobs/uploads/").raise_for_status().headers["location"]
+    upload = http.post(f"/v2/{name}/blobs/uploads/").raise_for_status().headers["location"]
     digest = {"digest": f"sha256:{hashlib.sha256(content).hexdigest()}"}
-    client.put(httpx.URL(upload).copy_merge_params(digest), content=content).raise_for_status()
+    http.put(httpx.URL(upload).copy_merge_params(digest), content=content).raise_for_status()

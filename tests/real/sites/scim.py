@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.real.process import Site, started
+from tests.real.process import Site, client, started
 from tests.real.records import SIZES, records
 
 
@@ -16,13 +16,13 @@ from tests.real.records import SIZES, records
 def scim(place: Path) -> Generator[Site]:
     """The collections are tenants, and the users of one are listed by their ids, which the server makes up."""
     with started([sys.executable, "-m", "tests.real.programs.scim_app"], place / "scim.log") as origin:
-        with httpx.Client(base_url=f"http://{origin}", trust_env=False) as client:
-            users = {name: sorted(_load(client, name), key=lambda user: user["id"]) for name in SIZES}
+        with client(origin) as http:
+            users = {name: sorted(_load(http, name), key=lambda user: user["id"]) for name in SIZES}
         yield Site(origin, lambda _, collection: users[collection])
 
 
-def _load(client: httpx.Client, tenant: str) -> list[Any]:
-    return [client.post(f"/{tenant}/v2/Users", json=_user(one)).raise_for_status().json() for one in records(tenant)]
+def _load(http: httpx.Client, tenant: str) -> list[Any]:
+    return [http.post(f"/{tenant}/v2/Users", json=_user(one)).raise_for_status().json() for one in records(tenant)]
 
 
 def _user(record: dict[str, Any]) -> dict[str, Any]:
