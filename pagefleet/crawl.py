@@ -219,7 +219,10 @@ class Crawl(Listing):
     @property
     def may_be_handed_over(self) -> bool:
         """May another worker go on in the middle, at any time?"""
-        return not isinstance(self.paginate, Opaque) or self.paginate.replay == "safe"
+        rules, below = [self.paginate], self.each
+        while below is not None:
+            rules, below = [*rules, below.paginate], below.each
+        return not any(isinstance(rule, Opaque) and rule.replay != "safe" for rule in rules)
 
     @property
     def document_key(self) -> str | None:

@@ -10,6 +10,7 @@ from aiohttp import web
 from tests.hostile.collection import (
     ROWS,
     SIZE,
+    after,
     answer,
     body,
     error,
@@ -121,11 +122,17 @@ async def p26_token_dies(request: web.Request) -> web.Response:
     return error(401, "the token has expired", {"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
+POISON = 13
+
+
 async def p27_poison_record(request: web.Request) -> web.Response:
-    """One row of the second page cannot be served, until somebody has mended it (`memory.values["mended"]`)."""
-    if start(request) == SIZE and not memory(request).values.get("mended"):
+    """A page with row 13 on it is an error, until somebody has mended that (`memory.values["mended"]`). Pages are as
+    large as `limit` says."""
+    size = whole(request, "limit", SIZE)
+    first = start(request, size)
+    if first <= POISON < first + size and not memory(request).values.get("mended"):
         return error(500, "Internal Server Error")
-    return honest(request)
+    return answer(ROWS[first : first + size], {**total(request), **after(first + size)})
 
 
 async def p30_two_workers(request: web.Request) -> web.Response:

@@ -103,14 +103,17 @@ def assert_stopped(outcome: Outcome, rows: int, *said: str) -> None:
         assert words in outcome.stop
 
 
-def drained(server: Hostile, source: Crawl, cursor: Cursor = None, *, most: int = 30) -> Outcome:
+def drained(
+    server: Hostile, source: Crawl, cursor: Cursor = None, *, most: int = 30, is_forgotten: bool = True
+) -> Outcome:
     """What `async for` comes to, and the same by `for` wherever there is nothing to wait for.
 
-    A crawl that goes on for more than `most` pages goes round in circles.
+    A crawl that goes on for more than `most` pages goes round in circles. The second time the server has forgotten all.
     """
     outcome = asyncio.run(_drained(source, cursor, most))
     if not outcome.waits:
-        server.forget()
+        if is_forgotten:
+            server.forget()
         plain = _collected(pages(source, cursor), most)
         assert plain.numbers == outcome.numbers
         assert plain.plain() == outcome.plain()
@@ -140,3 +143,14 @@ def _collected(flow: Iterable[Page], most: int) -> Outcome:
     except Stop as stop:
         outcome.stop = str(stop)
     return outcome
+
+
+def rests(source: Crawl, outcome: Outcome) -> list[Outcome]:
+    """What comes from each checkpoint of a crawl on, its cursor having been to Redis and back."""
+    found: list[Outcome] = []
+    at = Checkpoint()
+    for page in outcome.pages[:-1]:
+        cursor = json.loads(json.dumps(page.cursor))
+        at = Checkpoint(at.page + 1, 0, cursor, at.documents + len(page.documents), page.total, page.digest)
+        found.append(_collected(Pages(source, at), 30))
+    return found

@@ -202,7 +202,18 @@ async def test_p14_and_p30_kill_9_and_a_worker_that_goes_on(redis_url: str, serv
         here.end_all()
 
 
-# P16 and P28: pages that are committed in parts
+# P16 and P28: rows that move, and pages that are committed in parts
+
+
+@pytest.mark.parametrize(("how", "word"), [("insert", "overlap"), ("delete", "shrunk")])
+async def test_p16_rows_move_under_a_crawl(redis_url: str, server: Hostile, how: str, word: str) -> None:
+    """As many arrive as were declared, and all the same they are not those."""
+    async with worker(redis_url) as here:
+        handle, case = await enqueued(here, crawl(server, f"/p16-rows-move?as={how}", OFFSET))
+        await work(here, case)
+        status = await handle.status()
+        assert status.documents == status.total
+        assert verdict(status) == ("suspect", word)
 
 
 async def test_p16_a_page_that_changes_between_its_parts(redis_url: str, server: Hostile) -> None:

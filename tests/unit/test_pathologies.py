@@ -35,6 +35,7 @@ from tests.hostile.outcome import (
     assert_whole,
     crawl,
     drained,
+    rests,
 )
 
 
@@ -328,3 +329,30 @@ def test_p12_a_total_that_is_that_of_the_page(server: Hostile) -> None:
     outcome = drained(server, crawl(server, "/p12-total?as=page", CURSOR))
     assert outcome.documents == ROWS
     assert outcome.verdict == ("suspect", "above-total", "shrunk")
+
+
+# All of them
+
+
+SOUND = [
+    ("/p01-last-page-repeats-the-token", MORE),
+    ("/p02-repeated-token-is-the-end", {**SOLR, "repeated": "end"}),
+    ("/p06-clamps-to-the-last-page", PAGE),
+    ("/p07-past-the-end-is-an-error", OFFSET),
+    ("/p08-empty-page", CURSOR),
+    ("/p09-short-page", PAGE),
+    ("/p10-capped-size", HUNDRED[0]),
+    ("/p12-total?as=first", OFFSET),
+]
+
+
+@pytest.mark.parametrize(("path", "paginate"), SOUND)
+def test_from_every_checkpoint_comes_the_rest(server: Hostile, path: str, paginate: Paginate) -> None:
+    source = crawl(server, path, paginate)
+    outcome = drained(server, source)
+    assert_whole(outcome)
+    for number, rest in enumerate(rests(source, outcome), 1):
+        assert rest.stop == ""
+        before = [document for page in outcome.pages[:number] for document in page.documents]
+        assert [*before, *rest.documents] == ROWS
+        assert [page.doubt for page in rest.pages] == [page.doubt for page in outcome.pages[number:]]

@@ -4,7 +4,8 @@ P21  an error in 200                     all if it passes and `error` names it; 
 P22  a broken body                       all if it passes; else Stop
 P23  a request for patience              all, after the time that was asked for, and no attempt is counted
 P26  a token dies                        Stop; all the rest from the checkpoint, when there is a new one
-P27  a page that is an error for ever    Stop; all the rest from the checkpoint, when it is mended
+P27  a page that is an error for ever    Stop, and all the rest from the checkpoint, when it is mended; where the size
+                                         can be chosen all but the one document, and `truncated`
 P28  a very large page                   all within `limits.body`; else Stop
 P29  the same ids below several parents  all, and each says whose it is
 P30  two readers of one crawl            all, for each
@@ -178,13 +179,24 @@ def test_p26_a_token_dies(server: Hostile, tmp_path: Path) -> None:
     assert [*outcome.documents, *rest.documents] == ROWS
 
 
-def test_p27_a_poison_record(server: Hostile) -> None:
-    source = crawl(server, "/p27-poison-record", CURSOR)
+@pytest.mark.parametrize("paginate", [CURSOR, OFFSET, PAGE])
+def test_p27_a_poison_record(server: Hostile, paginate: dict[str, Any]) -> None:
+    source = crawl(server, "/p27-poison-record", paginate)
     outcome = drained(server, source)
     assert_stopped(outcome, 10, "/p27-poison-record?…: the server answered 500, at each of 3 attempts")
     server.memory.values["mended"] = True
-    rest = asyncio.run(_all(source))
-    assert rest == ROWS
+    rest = drained(server, source, outcome.pages[-1].cursor, is_forgotten=False)
+    assert [*outcome.documents, *rest.documents] == ROWS
+
+
+@pytest.mark.parametrize(
+    "paginate", [{**OFFSET, "limit_param": "limit", "limit": 10}, {**PAGE, "size_param": "limit", "size": 10}]
+)
+def test_p27_a_poison_record_that_can_be_asked_for_alone(server: Hostile, paginate: dict[str, Any]) -> None:
+    """All the others come, and the verdict says that it did not."""
+    outcome = drained(server, crawl(server, "/p27-poison-record", paginate))
+    assert outcome.numbers == [number for number in range(25) if number != 13]
+    assert outcome.verdict == ("truncated", "below-total", "quarantined")
 
 
 # P28 to P30

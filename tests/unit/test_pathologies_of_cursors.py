@@ -175,6 +175,16 @@ def test_p14_the_cursor_of_a_checkpoint_may_have_been_used(server: Hostile, path
     assert after.documents == ROWS[10:]
 
 
+def test_p14_a_child_whose_server_moves_on_stays_with_its_worker(server: Hostile) -> None:
+    """Another one would find its cursor used."""
+    none, child = {"kind": "none"}, {"url": f"{server.url}/p14-server-moves-on?x={{id}}", "documents": "data"}
+    assert crawl(server, "/p29-parents", none, each={**child, "paginate": CURSOR}).may_be_handed_over
+    for paginate in (ADVANCING, SINGLE):
+        below = {**child, "paginate": paginate}
+        assert not crawl(server, "/p29-parents", none, each=below).may_be_handed_over
+        assert not crawl(server, "/p29-parents", none, each={**child, "each": below}).may_be_handed_over
+
+
 # P15: a cursor is bound to its parameters
 
 
