@@ -4,15 +4,20 @@ import asyncio
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
+from pagefleet.cli.ending import INCOMPLETE
 from pagefleet.cli.interrupts import Interrupts
 from pagefleet.cli.local import LocalFleet
 from pagefleet.cli.output import Output, ReaderGone, Writing
 from pagefleet.cli.progress import Progress, say, size
 from pagefleet.crawl import Crawl
+from pagefleet.credentials import written
 from pagefleet.errors import CrawlCancelled, CrawlFailed
 from pagefleet.fleet import Fleet, Handle, Status
+from pagefleet.settings import ALL
 from pagefleet.states import State
 from pagefleet.tasks import ended
+from pagefleet.url import origin
+from pagefleet.verdict import Finding
 
 DIRECTORY = Path(".pagefleet")
 LOG = DIRECTORY / "workers.log"
@@ -48,21 +53,22 @@ class Drain:
                 if (await handle.status()).state.is_over:
                     await writing.copy()
                 else:
-                    await self._work(handle, fleet.url, writing)
+                    await self._work(handle, fleet.url, writing, ALL if redis is None else _typed(self._crawl))
             if redis is None:
                 await handle.pause()  # the next crawl in this directory is not to go on with this one as well
             status = await handle.status()
             if status.state.is_over:
                 say(summary(status))
-                return 0
+                is_whole = status.verdict is None or status.verdict.finding is Finding.COMPLETE
+                return 0 if is_whole else INCOMPLETE
             say(f"interrupted; {summary(status)}; the same command goes on from here")
             return 130
 
-    async def _work(self, handle: Handle, url: str, writing: Writing) -> None:
+    async def _work(self, handle: Handle, url: str, writing: Writing, typed: str) -> None:
         """Until the last document is written, or somebody interrupts."""
         async with AsyncExitStack() as stack:
             stack.enter_context(self._interrupts.gently())
-            local = await stack.enter_async_context(LocalFleet(url, self._workers, LOG, say))
+            local = await stack.enter_async_context(LocalFleet(url, self._workers, LOG, say, typed))
             await stack.enter_async_context(Progress(handle, lambda: len(local.workers), self._output.manner))
             copying = asyncio.create_task(writing.copy(), name="write documents")
             asked = asyncio.create_task(self._interrupts.asked.wait(), name="wait for Ctrl-C")
@@ -76,6 +82,11 @@ class Drain:
                     await writing.finish(copying)
             else:
                 await (copying if copying.done() else local.failing)
+
+
+def _typed(crawl: Crawl) -> str:
+    """On a shared Redis there are others' crawls, too, and these are not to go where this one may."""
+    return f"{crawl.id} {','.join(map(origin, written(crawl)))}"
 
 
 async def _go_on(handle: Handle, *, is_begun: bool) -> None:

@@ -1,8 +1,9 @@
 """How a command ends: with a status and, after an error, with one line on stderr that says why.
 
-0    finished
+0    finished, and complete
 1    failed: what was asked for could not be done, or not to its end; what is done is kept
 2    usage: it cannot be done as it was asked for
+3    finished, and the verdict is not that all is there: suspect or truncated
 4    not verified: nobody can say for certain how a URL is paginated, so nothing was started
 130  interrupted
 """
@@ -12,7 +13,7 @@ from typing import NoReturn
 
 from pagefleet.errors import CrawlError, CrawlExists, CrawlMissing, PagefleetError
 
-FAILED, USAGE, UNVERIFIED, INTERRUPTED = 1, 2, 4, 130
+FAILED, USAGE, INCOMPLETE, UNVERIFIED, INTERRUPTED = 1, 2, 3, 4, 130
 
 
 class Refused(PagefleetError):

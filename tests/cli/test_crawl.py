@@ -308,3 +308,15 @@ def test_the_demo_accounts_for_every_document(demo: Command) -> None:
 
 def number(digits: str) -> int:
     return int(digits.replace(",", ""))
+
+
+# A finished crawl that is not whole
+
+
+async def test_a_crawl_that_is_not_whole_ends_with_a_status_of_its_own(shell: Shell, server: Api) -> None:
+    short = {**description(server.url, "short", count=25, size=10), "paginate": {"kind": "none"}, "name": "short"}
+    command = shell.start("crawl", str(shell.write("short", short)), "-o", "short.jsonl", *ONE)
+    assert command.ends() == 3
+    assert "truncated: 10 documents, but the source declared 25" in command.error
+    again = shell.start("crawl", str(shell.write("short", short)), "-o", "short.jsonl", *ONE)
+    assert again.ends() == 3
