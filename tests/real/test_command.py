@@ -31,6 +31,7 @@ TYPED = [
     Typed("/offset/many", "fastapi-offset"),
     Typed("/oai?verb=ListRecords&metadataPrefix=oai_dc&set=many", "oai-records"),
 ]
+pytestmark = pytest.mark.timeout(300)  # the first of these tests waits for all the servers
 Sites = Callable[[str], Site]
 Started = tuple[Shell, Command]
 
