@@ -13,7 +13,7 @@ from pagefleet.fetch import Reply, Send, Wait, fetch
 from pagefleet.page import Checkpoint, Page, Request, Response
 from pagefleet.walk import walk
 
-MOST = 14
+MOST = 12
 """Requests of one probe, retries included; most take four to six."""
 ATTEMPTS = 3
 T = TypeVar("T")
@@ -48,6 +48,11 @@ class Asking:
     _known: dict[tuple[str, str, bytes | None], list[Response]] = field(
         default_factory=dict[tuple[str, str, bytes | None], list[Response]]
     )
+
+    @property
+    def left(self) -> int:
+        """So many may still be sent."""
+        return MOST - self.sent
 
     def crawl(self, said: Mapping[str, Any]) -> Crawl:
         """The crawl of a candidate; raises `CrawlError`."""

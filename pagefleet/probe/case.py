@@ -8,10 +8,12 @@ from typing import Any
 
 import httpx
 
+from pagefleet.decode import parse_path
 from pagefleet.errors import Stop
 from pagefleet.formats import Reader
 from pagefleet.page import Page, Response
 from pagefleet.probe.asking import Walked
+from pagefleet.probe.envelope import written_query
 from pagefleet.probe.observation import Member, Observation, Place
 from pagefleet.probe.sameness import Relation, relation
 
@@ -70,6 +72,16 @@ class Case:
         needed = {prefix: uri for prefix, uri in self.observation.namespaces.items() if f"{prefix}:" in texts}
         return {**said, "namespaces": needed} if needed else dict(said)
 
+    def leniently(self) -> "Case | None":
+        """The same with a place that may be missing; None where that cannot be written."""
+        try:
+            names = parse_path(self.place.path)
+        except ValueError:
+            return None
+        if self.observation.format != "auto" or not names:
+            return None
+        return replace(self, place=replace(self.place, path=f"{written_query(names)}[*]"))
+
     def with_params(self, params: Mapping[str, Any]) -> str:
         """The probed URL with these parameters."""
         return str(httpx.URL(self.url).copy_merge_params(params))
@@ -108,6 +120,8 @@ class Trial:
     standing: Standing
     evidence: str
     walked: Walked | None = None
+    is_mixed: bool = False
+    """It was refuted by documents that came twice: what it tried has an effect, so nothing else will have another."""
 
     @property
     def paginate(self) -> Mapping[str, Any]:

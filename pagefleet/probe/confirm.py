@@ -17,6 +17,7 @@ from pagefleet.probe.ends import Beyond
 from pagefleet.probe.finding import Confidence, Finding, Guess, Probed
 from pagefleet.probe.observation import Member
 from pagefleet.probe.pointers import flags
+from pagefleet.probe.sameness import key_of
 from pagefleet.probe.totals import is_refuted, totals
 from pagefleet.probe.trial import judged
 
@@ -76,6 +77,8 @@ class _Confirming:
         if doubt:
             return doubt
         self._find("documents", self.case.place.path, self.case.place.why)
+        if not self.case.documents:
+            self._late_key()
         if self.case.key:
             count = sum(map(len, self.trial.pages()))
             self._find("key", self.case.key, f"another one in each of {count} documents")
@@ -87,7 +90,8 @@ class _Confirming:
 
     def _second_page(self) -> Steps[str]:
         """All that there is to ask about a paginator that leads to a second page."""
-        self._flag()
+        if self.trial.kind in (*COUNTING, "keyset"):
+            self._flag()
         doubt = (yield from self._end()) or (yield from self._cursor())
         doubt = doubt or (yield from is_unstable(self.asking, self.case, self.trial, self.remarks))
         return doubt or (yield from is_said_otherwise(self.asking, self.case, self.trial, self.remarks))
@@ -101,6 +105,13 @@ class _Confirming:
         if evidence:
             for name, value in more.items() or [("end", "an empty page")]:
                 self._find(name, " ".join(map(str, value)) if is_array(value) else str(value), evidence)
+
+    def _late_key(self) -> None:
+        """From the first page that holds something."""
+        full = next((page for page in self.trial.pages() if page), list[Any]())
+        self.case = replace(self.case, key=key_of(full))
+        if self.case.key:
+            self.trial = replace(self.trial, said={**self.said, "key": self.case.key})
 
     def _choose_total(self) -> None:
         """The number of all documents that the pages do not contradict."""
@@ -128,6 +139,10 @@ class _Confirming:
         if end.doubt and not self.trial.paginate.keys() & {"more", "done"}:
             return end.doubt
         self._add(end.more, end.evidence)
+        if end.documents:
+            self.case = replace(self.case, place=replace(self.case.place, path=end.documents))
+            self.trial = replace(self.trial, said={**self.said, "documents": end.documents})
+            self.findings = [replace(f, value=end.documents) if f.topic == "documents" else f for f in self.findings]
         return ""
 
     def _cursor(self) -> Steps[str]:

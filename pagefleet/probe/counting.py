@@ -42,6 +42,8 @@ class Counting:
             trials.append((yield from self.param(name)))
             if trials[-1].standing is not Standing.REFUTED:
                 return trials
+        if any(trial.is_mixed for trial in trials):
+            return trials
         for group, value in ((COMMON_OFFSETS, self._case.count), (COMMON_PAGES, 2)):
             names = [name for name in dict.fromkeys([*hinted, *group]) if name not in singles and _counts(name, group)]
             found = yield from effective(self._asking, self._case, names, value)
@@ -61,11 +63,10 @@ class Counting:
 
     def _page(self, name: str) -> Steps[Trial]:
         two, answer = yield from self._asked({name: 2})
-        found = (
-            Relation.EMPTY if two is None and httpx.codes.is_client_error(answer.status) else _relation(self._case, two)
-        )
+        is_refused = two is None and httpx.codes.is_client_error(answer.status)
+        found = Relation.EMPTY if is_refused else _relation(self._case, two)
         if found not in (Relation.NEW, Relation.EMPTY):
-            return self._refuted({"kind": "page", "param": name}, f"{name}=2 brings {_said(found, answer)}")
+            return self._refuted({"kind": "page", "param": name}, f"{name}=2 brings {_said(found, answer)}", found)
         start = yield from self._first_page(name)
         if start is None:
             return self._refuted({"kind": "page", "param": name}, f"neither {name}=0 nor {name}=1 is the first page")
@@ -81,11 +82,11 @@ class Counting:
 
     def _first_page(self, name: str) -> Steps[int | None]:
         one, _ = yield from self._asked({name: 1})
-        if one is not None and self._case.relation(one) is Relation.SAME:
-            return 1
+        if one is None or self._case.relation(one) is Relation.SAME:
+            return None if one is None else 1
         zero, _ = yield from self._asked({name: 0})
         is_first = zero is not None and self._case.relation(zero) is Relation.SAME
-        return 0 if is_first and one is not None and self._case.relation(one) is not Relation.MIXED else None
+        return 0 if is_first and self._case.relation(one) is not Relation.MIXED else None
 
     def _size(self, name: str, start: int) -> Steps[dict[str, Any]]:
         """Where more are asked for than come: do pages go by what was asked for, or by what comes?"""
@@ -116,7 +117,8 @@ class Counting:
                 trial = yield from self._page(name)  # then it may count pages
                 if trial.standing is not Standing.REFUTED:
                     return trial
-            return self._refuted(paginate, f"{name}={count} brings {found}, and does not count documents")
+            reason = f"{name}={count} brings {found}, and does not count documents"
+            return self._refuted(paginate, reason, self._case.relation(there))
         said = self._case.said({**paginate, **({"start": start} if start else {})}, without=(name,))
         evidence = f"{name}={count} is where the first page ends"
         return (yield from tried(self._asking, self._case, said, evidence, PAGES))
@@ -127,14 +129,23 @@ class Counting:
         found = case.relation(there)
         if found is Relation.SAME and count == 1:
             following, _ = yield from self._asked({name: 2})
-            return 1 if following and case.relation(following) is Relation.NEW else None
+            is_counted = bool(following) and case.relation(following or ()) is Relation.NEW
+            return (yield from self._one_if(name, is_so=is_counted))
         if found in (Relation.NEW, Relation.EMPTY):
             before, _ = yield from self._asked({name: count - 1})
             return 0 if before and self._follows(case.documents[-1:], before, there) else None
         if identities(there, case.key)[:1] == identities(case.documents, case.key)[-1:]:
             following, _ = yield from self._asked({name: count + 1})
-            return 1 if following is not None and self._follows(case.documents[-1:], there, following) else None
+            is_counted = following is not None and self._follows(case.documents[-1:], there, following)
+            return (yield from self._one_if(name, is_so=is_counted))
         return None
+
+    def _one_if(self, name: str, *, is_so: bool) -> Steps[int | None]:
+        """1, unless something else stands at 0: then it counts from 0, and all has moved by one document meanwhile."""
+        if not is_so:
+            return None
+        zero = self._case.read((yield from self._asking.ask(self._case.with_params({name: 0}), afresh=True)))
+        return 1 if zero is None or self._case.relation(zero) is Relation.SAME else None
 
     def _follows(self, last: Sequence[Any], before: Sequence[Any], there: Sequence[Any]) -> bool:
         """Does the page `before` begin with the document `last`, and go on as the page `there`?"""
@@ -148,24 +159,36 @@ class Counting:
         response = yield from self._asking.ask(self._case.with_params(params))
         return self._case.read(response), response
 
-    def _refuted(self, paginate: dict[str, Any], reason: str) -> Trial:
-        return Trial(self._case.said(paginate), Standing.REFUTED, reason)
+    def _refuted(self, paginate: dict[str, Any], reason: str, found: Relation | None = None) -> Trial:
+        is_mixed = found in (Relation.MIXED, Relation.SHIFTED)
+        return Trial(self._case.said(paginate), Standing.REFUTED, reason, is_mixed=is_mixed)
 
 
 def effective(asking: Asking, case: Case, names: Sequence[str], value: Any) -> Steps[str | None]:
-    """The one of these parameters that changes the answer: all are sent at once, then halves of those that do."""
-    if not names or not (yield from _changes(asking, case, names, value)):
+    """The one of these parameters that changes the answer: all are sent at once, then halves of those that do.
+
+    An API that refuses what it does not know gets the first ones one by one.
+    """
+    if not names:
+        return None
+    changes, is_refused = yield from _changes(asking, case, names, value)
+    if is_refused and len(names) > 1:
+        for name in names[:SINGLE]:
+            if (yield from _changes(asking, case, [name], value))[0]:
+                return name
+    if not changes:
         return None
     while len(names) > 1:
         half = names[: len(names) // 2]
-        names = half if (yield from _changes(asking, case, half, value)) else names[len(half) :]
+        names = half if (yield from _changes(asking, case, half, value))[0] else names[len(half) :]
     return names[0]
 
 
-def _changes(asking: Asking, case: Case, names: Sequence[str], value: Any) -> Steps[bool]:
+def _changes(asking: Asking, case: Case, names: Sequence[str], value: Any) -> Steps[tuple[bool, bool]]:
+    """Do these parameters change the answer, and are they refused?"""
     response = yield from asking.ask(case.with_params(dict.fromkeys(names, value)))
     found = case.read(response)
-    return found is not None and case.relation(found) is not Relation.SAME
+    return found is not None and case.relation(found) is not Relation.SAME, httpx.codes.is_client_error(response.status)
 
 
 def _relation(case: Case, documents: Sequence[Any] | None) -> Relation | None:

@@ -6,6 +6,7 @@ from typing import Any
 from pagefleet.probe.asking import Asking, Steps
 from pagefleet.probe.case import Case, Standing, Trial
 from pagefleet.probe.sameness import Relation, relation
+from pagefleet.probe.trial import tried
 
 TWO = 2
 
@@ -36,15 +37,22 @@ def is_endless(case: Case, trial: Trial) -> tuple[Mapping[str, Any], str]:
     return {}, f"page {len(counts)} is empty and leads on; whether that is the end is not known"
 
 
-def with_repeated_end(case: Case, trial: Trial) -> Trial:
-    """The same, if its last page names itself: there is nothing behind it."""
-    pages = trial.fetched
-    if trial.standing is not Standing.UNSURE or len(pages) < TWO or "very documents" not in trial.evidence:
+def with_end(asking: Asking, case: Case, trial: Trial) -> Steps[Trial]:
+    """The same, if what stopped it is its last page, which names the cursor that it was asked with."""
+    walked, pages = trial.walked, trial.fetched
+    if walked is None or not walked.stop or trial.standing is not Standing.UNSURE or len(pages) < TWO:
         return trial
-    counts = [len(page.documents) for page in pages]
-    is_self = pages[-1].cursor == pages[-2].cursor
-    is_all = case.declared == sum(counts) if case.declared is not None else counts[-1] < counts[0]
-    if not (is_self and is_all):
+    is_constant = pages[0].cursor == pages[1].cursor
+    if "names itself" in walked.stop:  # and holds nothing
+        more = {"empty": "end"} if is_constant else {"repeated": "end"}
+    elif "very documents" in walked.stop and pages[-1].cursor == pages[-2].cursor and _is_all(case, trial):
+        more = {"repeated": "end"}
+    else:
         return trial
-    said = {**trial.said, "paginate": {**trial.paginate, "repeated": "end"}}
-    return Trial(said, Standing.VERIFIED, "its last page names itself as the next one", trial.walked)
+    said = trial.with_paginate(more).said
+    return (yield from tried(asking, case, said, "its last page names itself as the next one", len(pages) + 1))
+
+
+def _is_all(case: Case, trial: Trial) -> bool:
+    counts = [len(page.documents) for page in trial.fetched]
+    return case.declared == sum(counts) if case.declared is not None else counts[-1] < counts[0]

@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 
 import httpx
 
+from pagefleet.addresses import Allowed, allowed_here
 from pagefleet.crawl import Limits
 from pagefleet.errors import Stop
 from pagefleet.fetch import Reply, Send, Wait
 from pagefleet.http import open_client, send
 from pagefleet.probe.finding import Probed
-from pagefleet.probe.inquiry import inquire
+from pagefleet.probe.inquiry import crawlable, inquire
 
 PATIENCE = 60.0
 """Seconds: somebody sits there and waits."""
@@ -33,7 +34,8 @@ async def probe(
     Raises `CrawlError` when no crawl may have this URL or these headers, and `Stop` when there is no answer, or none
     that documents can be read from.
     """
-    ours = client or open_client()
+    url = crawlable(url, headers or {})
+    ours = client or open_client(allowed_here() | Allowed.origins([url]))
     flow, reply = inquire(url, headers or {}), _START
     try:
         while True:

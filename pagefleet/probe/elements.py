@@ -17,12 +17,12 @@ MOST = 5000
 """Elements that are looked at."""
 SEVERAL = 2
 KNOWN = (
-    ("/oai:OAI-PMH/oai:ListRecords/oai:record", "the records of OAI-PMH"),
-    ("/oai:OAI-PMH/oai:ListIdentifiers/oai:header", "the headers of OAI-PMH"),
-    ("/oai:OAI-PMH/oai:ListSets/oai:set", "the sets of OAI-PMH"),
-    ("/atom:feed/atom:entry", "the entries of an Atom feed"),
-    ("/rss/channel/item", "the items of an RSS feed"),
-    ("/s3:ListBucketResult/s3:Contents", "the objects of a bucket"),
+    ("/oai:OAI-PMH/oai:ListRecords/oai:record", "records of OAI-PMH"),
+    ("/oai:OAI-PMH/oai:ListIdentifiers/oai:header", "headers of OAI-PMH"),
+    ("/oai:OAI-PMH/oai:ListSets/oai:set", "sets of OAI-PMH"),
+    ("/atom:feed/atom:entry", "entries of an Atom feed"),
+    ("/rss/channel/item", "items of an RSS feed"),
+    ("/s3:ListBucketResult/s3:Contents", "objects of a bucket"),
 )
 
 
@@ -76,12 +76,20 @@ def parsed_xml(body: bytes) -> Element:
     return etree.fromstring(body, parser=parser)
 
 
+def said_error(root: Element) -> str:
+    """What OAI-PMH says in place of records."""
+    found = _elements(root, "/oai:OAI-PMH/oai:error", {})
+    return " ".join(f"{one.get('code')} {_text(one)}".strip() for one in found)
+
+
 def xml_places(root: Element, names: Names, url: str) -> list[Place]:
     """Where the documents may be, the likeliest first."""
     known = [
-        Place(path, [as_json(one) for one in found], 12.0, f"{len(found)} of {why}")
+        Place(
+            path, [as_json(one) for one in _elements(root, path, {})], 12.0, f"{why}, {len(_elements(root, path, {}))}"
+        )
         for path, why in KNOWN
-        if (found := _elements(root, path, {}))
+        if _elements(root, path.rpartition("/")[0], {})
     ]
     return known or sorted(_repeated(root, names, url), key=lambda place: -place.score)
 

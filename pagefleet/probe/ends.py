@@ -4,6 +4,7 @@ An empty page is the end for every crawl, an error only where the total is known
 page, or with its first, is told apart from one that has more.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,8 @@ from pagefleet.probe.words import PAGES, plain
 
 FAR = 10_000
 """Pages, where nobody says how many there are."""
+LIMIT = re.compile(r"too (large|deep|many|far|high)|window|maximum|at most|exceed|less than|limit", re.IGNORECASE)
+"""Words of an API that ends before its collection does."""
 NOT_FOUND = 404
 NO_CONTENT = 204
 
@@ -31,6 +34,8 @@ class End:
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
     doubt: str = ""
     evidence: str = ""
+    documents: str = ""
+    """The place of the documents, written so that it may be missing."""
 
 
 class Beyond:
@@ -58,7 +63,7 @@ class Beyond:
             return self._by_pages(pages, f"{self._param}={place}, behind the end, cannot be had: {stop}")
         found = self._case.read(answer)
         if found is None:
-            return self._error(answer, place, pages)
+            return self._without_array(answer, place) or self._error(answer, place, pages)
         if not found:
             return self._by_pages(pages, "", f"{self._param}={place}, behind the end, brings no documents")
         return (yield from self._documents(found, place, pages))
@@ -89,9 +94,18 @@ class Beyond:
         url = httpx.URL(self._trial.said["url"]).copy_merge_params({self._param: place, **self._size})
         return (yield from self._asking.ask(str(url)))
 
+    def _without_array(self, answer: Response, place: int) -> End | None:
+        """SCIM leaves out the array when it would be empty."""
+        lenient = self._case.leniently()
+        if lenient is None or lenient.read(answer) != []:
+            return None
+        said = f"{self._param}={place}, behind the end, is answered without {self._case.place.path}"
+        return End(evidence=said, documents=lenient.place.path)
+
     def _error(self, answer: Response, place: int, pages: Member | None) -> End:
         said = f"{self._param}={place}, behind the end, is answered with {answer.status}"
-        if answer.status in (NOT_FOUND, NO_CONTENT):
+        is_a_limit = self._case.declared is None and LIMIT.search(answer.body.decode(errors="replace"))
+        if answer.status in (NOT_FOUND, NO_CONTENT) and not is_a_limit:
             return self._by_pages(pages, "", said, past_end=[str(answer.status)])
         if self._case.declared is not None and httpx.codes.is_client_error(answer.status):
             return self._by_pages(pages, "", said)  # after so many documents the crawl takes it for the end

@@ -38,6 +38,8 @@ def _hints(observation: Observation, count: int) -> Iterator[str]:
     fitting = [name for name in sizes if asked.get(name) == str(count)]
     for name in fitting or sorted(sizes, key=lambda name: name not in asked):
         yield from partners(name)[:3]
+    if any(name.startswith("$") for name in asked):
+        yield from ("$offset", "$skip")
     yield from _echoed(observation)
 
 
@@ -54,5 +56,7 @@ def _echoed(observation: Observation) -> Iterator[str]:
             yield own
         elif name in SIZES - {"count", "size", "length", "n", "num", "max", "top", "rows"}:
             yield from partners(own)[:2]
+    if any(member.name == "exceededTransferLimit" for member in observation.members):
+        yield "resultOffset"  # ArcGIS'
     if any(plain(member.name) in PAGES for member in observation.members):
         yield "page"

@@ -17,14 +17,14 @@ from pagefleet.page import Response
 from pagefleet.probe.asking import Asking, Spent, Steps
 from pagefleet.probe.case import Case, Standing, Trial
 from pagefleet.probe.confirm import confirmed, unverified
-from pagefleet.probe.counting import Counting, effective
-from pagefleet.probe.cursors import with_repeated_end
+from pagefleet.probe.counting import Counting
 from pagefleet.probe.finding import Probed
 from pagefleet.probe.keysets import keyset
 from pagefleet.probe.observation import Observation, params_of
 from pagefleet.probe.observe import observe
 from pagefleet.probe.params import SIZES
-from pagefleet.probe.pointers import Token, empty_pointers, flags, links, protocols, tokens
+from pagefleet.probe.pointers import empty_pointers, flags
+from pagefleet.probe.pointing import Pointing
 from pagefleet.probe.sameness import key_of
 from pagefleet.probe.totals import totals
 from pagefleet.probe.trial import tried
@@ -41,7 +41,7 @@ ROUND = 5
 def inquire(url: str, headers: Mapping[str, str]) -> Steps[Probed]:
     """What there is to know about a URL. Raises `CrawlError` for a URL that no crawl may have, `Stop` without an answer
     that documents are read from."""
-    url = str(httpx.URL(parse({"url": url, "headers": headers, "paginate": {"kind": "none"}}, "the URL").url))
+    url = crawlable(url, headers)
     asking = Asking(url, headers)
     response = yield from asking.ask(url)
     observation = _observed(response)
@@ -54,6 +54,11 @@ def inquire(url: str, headers: Mapping[str, str]) -> Steps[Probed]:
     except Spent:
         found = search.unfinished(f"after {asking.sent} requests nothing is certain")
     return replace(found, requests=asking.sent)
+
+
+def crawlable(url: str, headers: Mapping[str, str]) -> str:
+    """The URL as requests have it; raises `CrawlError` when no crawl may have it."""
+    return str(httpx.URL(parse({"url": url, "headers": headers, "paginate": {"kind": "none"}}, "the URL").url))
 
 
 def _observed(response: Response) -> Observation:
@@ -110,7 +115,7 @@ class _Search:
         is_empty = not self._cases[0].documents  # then others are no likelier: Datasette names its keys beside no rows
         full = [] if is_empty else [case for case in self._cases if case.documents]
         for find in (self._by_pointer, self._by_keyset, self._by_counting):
-            for case in full:
+            for case in full or (self._cases[:1] if find == self._by_pointer else []):
                 trial = yield from find(case)
                 if trial is not None:
                     return (yield from confirmed(self._asking, self._cases, case, trial, self._failed))
@@ -141,40 +146,16 @@ class _Search:
         self._failed.append(trial)
         return None
 
-    # What the answer names
+    # Ways to the next page
 
     def _by_pointer(self, case: Case) -> Steps[Trial | None]:
-        for candidate in [*protocols(case), *links(case.observation)]:
-            said = case.said(candidate.paginate)
-            held = self._keep((yield from tried(self._asking, case, said, candidate.evidence)))
-            if held:
-                return held
-        for token in tokens(case):
-            held = yield from self._token(case, token)
-            if held:
-                return held
-        return None
-
-    def _token(self, case: Case, token: Token) -> Steps[Trial | None]:
-        """A cursor, in one parameter after the other, and then in all."""
-        for param in token.likely:
-            held = yield from self._token_in(case, token, param)
-            if held:
-                return held
-        found = yield from effective(self._asking, case, token.common, token.member.value)
-        return (yield from self._token_in(case, token, found)) if found else None
-
-    def _token_in(self, case: Case, token: Token, param: str) -> Steps[Trial | None]:
-        evidence = f"{token.member.path} holds a cursor, and the parameter {param} takes it"
-        trial = yield from tried(self._asking, case, case.said(token.paginate(param)), evidence)
-        return self._keep(with_repeated_end(case, trial))
+        held = [self._keep(trial) for trial in (yield from Pointing(self._asking, case).search())]
+        return next((trial for trial in held if trial), None)
 
     def _by_keyset(self, case: Case) -> Steps[Trial | None]:
         is_more = any(flag.says_more for flag in flags(case.observation))
         trial = yield from keyset(self._asking, case, is_more=is_more)
         return self._keep(trial) if trial else None
-
-    # Counting
 
     def _by_counting(self, case: Case) -> Steps[Trial | None]:
         if not case.says_more and len(_signs_of_one_page(case)) >= (1 if _is_odd(case) else 2):

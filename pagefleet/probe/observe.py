@@ -114,6 +114,8 @@ def _markup(
         found = [_as_read(place, response) for place in elements.html_places(page)[:GROUPS]]
         return Observation(response, name, tuple(found), (*elements.html_members(page), *headers), rels)
     root, names = elements.parsed_xml(response.body), elements.Names()
+    if fault := elements.said_error(root):
+        raise Stop(f"OAI-PMH answers with an error: {fault}")
     found = elements.xml_places(root, names, response.url)
     members = tuple(elements.xml_members(root, names, found[0].path if found else ""))
     return Observation(response, name, tuple(found), (*members, *headers), rels, namespaces=dict(names.needed))

@@ -76,7 +76,7 @@ COMMON_TOKEN_PARAMS = (
 """Tried all at once where the likeliest have failed."""
 COUNTED_TOKEN_PARAMS = ("start", "offset", "skip", "from", "page")
 """These only take numbers."""
-COMMON_OFFSETS = ("offset", "skip", "start", "from", "startIndex", "startAt", "_start", "$skip", "$offset")
+COMMON_OFFSETS = ("offset", "start", "skip", "from", "startIndex", "startAt", "_start", "$skip", "$offset")
 COMMON_PAGES = (
     *("page", "p", "pageNumber", "pageIndex", "pageNo", "page_number", "page_no"),
     *("pageNum", "page[number]", "_page", "pg", "paged"),

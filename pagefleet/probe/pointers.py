@@ -157,7 +157,7 @@ def _truth(value: Any) -> bool | None:
 
 def protocols(case: Case) -> Iterator[Candidate]:
     """Protocols with rules of their own, known by what they look like."""
-    names = {member.name: member for member in case.observation.members}
+    names = {member.path: member for member in case.observation.members}
     path = case.place.path
     if path.startswith("/oai:OAI-PMH/"):
         token = "//oai:resumptionToken"  # noqa: S105 — a path

@@ -11,17 +11,20 @@ from pagefleet.probe.sameness import Relation, is_of_one_shape, relation
 
 PAGES = 4
 """So many are fetched of a candidate that holds."""
-CONTRADICTION = "its pages overlap"
+NEEDED = 3
+"""Requests that it takes to confirm one."""
 
 
 def tried(asking: Asking, case: Case, said: Mapping[str, Any], evidence: str, pages: int = PAGES) -> Steps[Trial]:
     """What came of a candidate."""
+    affordable = max(2, asking.left - NEEDED)
     try:
-        walked = yield from asking.walk(said, pages)
+        walked = yield from asking.walk(said, min(pages, affordable))
     except CrawlError as error:
         return Trial(said, Standing.REFUTED, str(error).replace("\n ", ""))
     standing, found = judged(case, walked)
-    return Trial(said, standing, f"{evidence}; {found}" if standing <= Standing.ENDS else found, walked)
+    words = f"{evidence}; {found}" if standing <= Standing.ENDS else found
+    return Trial(said, standing, words, walked, is_mixed="some of the documents" in found)
 
 
 def judged(case: Case, walked: Walked) -> tuple[Standing, str]:
