@@ -5,12 +5,14 @@ The parts, from the page outwards:
     page.py decode.py                   values, and bytes to documents
     formats.py jsonpath.py markup.py    the same where JSON, or a plain chain of members, is not enough
     paginators/                         rules from one page to the next
-    url.py errors.py                    whose a URL is and where it leads; what can go wrong, by what happens next
+    url.py errors.py redaction.py       whose a URL is and where it leads; what can go wrong, by what happens next
     crawl.py presets/ source.py         what a crawl is: a description, or an async generator of yours
     fetch.py credentials.py walk.py     retries, redirects, the walk: generators that say what to do, without I/O
     watch.py                            what speaks against the pages of a walk
     merge.py children.py                pages of several answers, and crawls below the documents of a crawl
     probe/                              finding out how an API pages
+    addresses.py transports.py          where a process may connect to, and the sockets that ask
+    secrets.py inflate.py               what is looked up at the moment of sending; bodies, a small piece at a time
     http.py budget.py pages.py          the I/O: `pages()` and `documents()`, by `async for` and by `for`
     keys.py scripts/ connection.py      Redis: key names, atomic steps, the one way to it
     tasks.py                            ending a task for certain

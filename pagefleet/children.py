@@ -18,6 +18,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from pagefleet.crawl import PLACEHOLDER, Crawl, Each
+from pagefleet.credentials import WHOLE
 from pagefleet.decode import is_array, is_object, member, parse_path, raw_at
 from pagefleet.errors import Stop
 from pagefleet.fetch import Reply, Send, Wait
@@ -161,7 +162,7 @@ def child_of(crawl: Crawl, each: Each, parent: bytes) -> Crawl:
     url = joined(crawl.url, _expanded(each.url, parent, is_url=True))
     query = [(name, _expanded(value, parent)) for name, value in filled.items()]
     is_home = origin(url) == origin(crawl.url)
-    if not is_home and PLACEHOLDER.match(each.url) and origin(url) not in {origin(one) for one in crawl.origins}:
+    if not is_home and not WHOLE.match(each.url) and origin(url) not in {origin(one) for one in crawl.origins}:
         raise Stop(
             f"following a document of {safe(crawl.url)}: it leads to {safe(url)}, on another origin; if that is right, "
             f"list it in the crawl: origins = [{origin(url)!r}]"

@@ -101,7 +101,15 @@ class Limits(_Description):
     backlog: int | None = Field(default=100_000, gt=0)
     """Documents in the results stream that some consumer has not read yet; None: no limit, and all are kept."""
     body: Annotated[int, BeforeValidator(_bytes), Field(gt=0)] = 64 * 1024**2
-    """Bytes of one page, decompressed."""
+    """Bytes of one page, as they come and decompressed."""
+    ratio: int = Field(default=200, gt=0)
+    """How many times larger than what came a page may be, decompressed; the first MiB is free."""
+    documents: int = Field(default=100_000, gt=0)
+    """Of one page."""
+    document: Annotated[int, BeforeValidator(_bytes), Field(gt=0)] = 16 * 1024**2
+    """Bytes of one document."""
+    depth: int = Field(default=64, gt=0)
+    """Arrays and objects within each other, in a page of JSON."""
     seconds: float = Field(default=60.0, gt=0)
     """For one request, from connecting to the last byte."""
     attempts: int = Field(default=5, gt=0)

@@ -1,5 +1,6 @@
 """Credentials belong to an origin: what a request may carry, and where it may go at all."""
 
+import re
 from dataclasses import replace
 
 import httpx
@@ -24,6 +25,19 @@ def dressed(crawl: Crawl, request: Request) -> Request:
         )
     plain = {name: value for name, value in request.headers.items() if name.lower() in ("accept", "content-type")}
     return replace(request, headers=plain)
+
+
+WHOLE = re.compile(r"https?://[^/?#{]+(?=[/?#]|$)", re.IGNORECASE)
+"""A template of a URL whose host no document has a say in."""
+
+
+def written(crawl: Crawl) -> list[str]:
+    """URLs on all origins that the crawl's author wrote: no link, redirect or document leads to any other."""
+    urls, each = [crawl.url, *crawl.origins], crawl.each
+    while each is not None:
+        urls += WHOLE.findall(each.url)[:1]
+        each = each.each
+    return urls
 
 
 def _check_headers(crawl: Crawl, request: Request) -> None:

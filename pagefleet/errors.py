@@ -20,6 +20,8 @@
 A message says what was being done, what was found, and what to do next.
 """
 
+from pagefleet.redaction import redacted
+
 
 class PagefleetError(Exception):
     """Anything that Pagefleet raises on purpose."""
@@ -30,7 +32,10 @@ class CrawlError(PagefleetError):
 
 
 class FetchError(PagefleetError):
-    """A page could not be had."""
+    """A page could not be had. What a server said of it may be quoted, without the secrets that it echoes."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redacted(message))
 
 
 class RetryNow(FetchError):

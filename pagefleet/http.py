@@ -1,56 +1,38 @@
-"""The one seam to HTTP: httpx clients that answer with bounded, decompressed `Response`s, and nothing else.
-
-The asynchronous client sits on aiohttp's transport: httpx' own costs 8.8 ms a page at 64 crawls, since its pool
-looks at every connection for every request.
-"""
+"""The one seam to HTTP: httpx clients that answer with bounded, decompressed `Response`s, and nothing else."""
 
 import asyncio
-import os
-import ssl
 import time
 from collections.abc import Mapping
 from contextlib import aclosing, closing
-from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from pathlib import Path
 
 import aiohttp
+import httpcore
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
-from pagefleet.crawl import SECRET, Limits
+from pagefleet.addresses import Allowed, allowed_here
+from pagefleet.crawl import Limits
 from pagefleet.errors import RetryNow, Stop
+from pagefleet.inflate import Inflater, Uninflatable
 from pagefleet.page import Request, Response
+from pagefleet.secrets import header, reveal
+from pagefleet.transports import AsyncTransport, SyncTransport
 from pagefleet.url import safe
 
 HEADERS = {"user-agent": "pagefleet/0.1"}
-CONNECTIONS = 256
 
 
-def open_client() -> httpx.AsyncClient:
-    """One a process: no proxies or credentials from the environment, no cookies kept, no redirects followed."""
-
-    def session() -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=30.0, ssl=_tls())
-        opened = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-        # aiohttp sends a request again by itself when a connection that was kept open is closed: past the budget, and
-        # past the rule that a cursor which moves on is asked for once. It has no public switch; a test holds this one.
-        opened._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        return opened
-
-    transport = AiohttpTransport(verify=_tls(), client=session)
+def open_client(allowed: Allowed | None = None) -> httpx.AsyncClient:
+    """One a process: no proxies or credentials from the environment, no cookies kept, no redirects followed, no
+    connections but to public addresses and those that are allowed; None: by PAGEFLEET_ALLOW."""
+    transport = AsyncTransport(allowed_here() if allowed is None else allowed)
     return httpx.AsyncClient(transport=transport, cookies=_no_cookies(), trust_env=False, headers=HEADERS)
 
 
-def open_sync_client() -> httpx.Client:
-    """The same for plain `for`, on httpx' own transport."""
-    return httpx.Client(verify=_tls(), cookies=_no_cookies(), trust_env=False, headers=HEADERS)
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """One a process, since it takes 20 ms to make. It trusts certifi's authorities, or those of SSL_CERT_FILE."""
-    return httpx.create_ssl_context()
+def open_sync_client(allowed: Allowed | None = None) -> httpx.Client:
+    """The same for plain `for`."""
+    transport = SyncTransport(allowed_here() if allowed is None else allowed)
+    return httpx.Client(transport=transport, cookies=_no_cookies(), trust_env=False, headers=HEADERS)
 
 
 def _no_cookies() -> CookieJar:
@@ -61,14 +43,14 @@ def _no_cookies() -> CookieJar:
 async def send(client: httpx.AsyncClient, request: Request, limits: Limits) -> Response | RetryNow:
     """One request and its answer within the limits; a passing fault is an answer too. Raises `Stop` on the rest."""
     started = time.monotonic()
-    body = bytearray()
     try:
         async with asyncio.timeout(limits.seconds):
             response = await client.send(_built(client, request), stream=True)
             async with aclosing(response):
-                async for chunk in response.aiter_bytes():
-                    _grow(body, chunk, request, limits)
-        return _answer(request, response, body, started)
+                body = _Body(request, response, limits)
+                async for chunk in response.aiter_raw():
+                    body.add(chunk)
+        return _answer(request, response, body.whole(), started)
     except UNASKABLE:
         raise Stop(f"fetching {safe(request.url)}: that is no URL that can be asked") from None  # it holds secrets
     except PASSING as error:
@@ -78,75 +60,93 @@ async def send(client: httpx.AsyncClient, request: Request, limits: Limits) -> R
 def send_sync(client: httpx.Client, request: Request, limits: Limits) -> Response | RetryNow:
     """The same for plain `for`."""
     started = time.monotonic()
-    body = bytearray()
     try:
-        with closing(client.send(_built(client, request, limits.seconds), stream=True)) as response:
-            for chunk in response.iter_bytes():
-                _grow(body, chunk, request, limits)
-                if time.monotonic() - started > limits.seconds:  # httpx counts from byte to byte
-                    raise TimeoutError
-        return _answer(request, response, body, started)
+        built = _built(client, request)
+        built.extensions["seconds"] = limits.seconds
+        with closing(client.send(built, stream=True)) as response:
+            body = _Body(request, response, limits)
+            for chunk in response.iter_raw():
+                body.add(chunk)
+        return _answer(request, response, body.whole(), started)
     except UNASKABLE:
         raise Stop(f"fetching {safe(request.url)}: that is no URL that can be asked") from None  # it holds secrets
     except PASSING as error:
         return _passing(error, limits)
 
 
-UNASKABLE = (httpx.InvalidURL, httpx.UnsupportedProtocol)
-PASSING = (httpx.TransportError, httpx.DecodingError, aiohttp.ClientError, TimeoutError, ConnectionError)
+UNASKABLE = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpcore.UnsupportedProtocol)
+TIMEOUTS = (TimeoutError, httpx.TimeoutException, httpcore.TimeoutException)
+PASSING = (
+    *(httpx.TransportError, aiohttp.ClientError, ConnectionError, Uninflatable),
+    *(httpcore.NetworkError, httpcore.ProtocolError, *TIMEOUTS),
+)
 """What a network does; httpx-aiohttp lets some of aiohttp's own errors through."""
-UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+UNSENT = (
+    *(httpx.ConnectError, httpx.ConnectTimeout, aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError),
+    *(httpcore.ConnectError, httpcore.ConnectTimeout),
+)
 """What happens before a request goes out. httpx-aiohttp calls it ConnectError when a connection breaks later, too, so
 aiohttp's own error counts where there is one."""
 
 
-def _built(client: httpx.Client | httpx.AsyncClient, request: Request, seconds: float | None = None) -> httpx.Request:
-    headers = {name: _header(name, value) for name, value in request.headers.items()}
+def _built(client: httpx.Client | httpx.AsyncClient, request: Request) -> httpx.Request:
+    headers = {name: header(name, value) for name, value in request.headers.items()}
     url = httpx.URL(request.url)
+    if url.userinfo:
+        raise httpx.InvalidURL("")  # httpx would make an Authorization of it, in place of the crawl's
     if request.secrets:
         url = url.copy_merge_params({name: reveal(value) for name, value in request.secrets.items()})
-    return client.build_request(request.method, url, headers=headers, content=request.body, timeout=seconds)
+    return client.build_request(request.method, url, headers=headers, content=request.body, timeout=None)
 
 
-def _header(name: str, value: str) -> str:
-    revealed = reveal(value)
-    if not (revealed.isascii() and revealed.isprintable()):
-        found = SECRET.search(value)
-        what = f"the secret {found[0]}" if found else repr(value)
-        raise Stop(f"sending the header {name}: {what} holds characters that a header cannot; correct it")
-    return revealed
+FREE = 1024**2
+"""Bytes of a body that may be compressed by any ratio."""
 
 
-def reveal(value: str) -> str:
-    """A value with the secret that it names, `env:NAME` or `file:/path`, in the name's place."""
-    found = SECRET.search(value)
-    if found is None:
-        return value
-    where, _, name = found[0].partition(":")
-    try:
-        secret = os.environ[name] if where == "env" else Path(name).read_text(encoding="utf-8")
-    except KeyError as error:
-        raise Stop(f"looking up the secret {found[0]}: {name} is not in this worker's environment; set it") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise Stop(f"looking up the secret {found[0]}: {error}; put the file where this worker can read it") from error
-    return value[: found.start()] + secret.strip()
+class _Body:
+    """The bytes of an answer as they come, within the limits."""
+
+    def __init__(self, request: Request, response: httpx.Response, limits: Limits) -> None:
+        self._request, self._limits = request, limits
+        self._inflater = Inflater(response.headers.get("content-encoding", ""))
+        self._came, self._body = 0, bytearray()
+        length = response.headers.get("content-length", "")
+        if length.isascii() and length.isdigit() and int(length[:20]) > limits.body:
+            raise self._too_large()
+
+    def add(self, chunk: bytes) -> None:
+        """Raises `Stop` when there is too much of it, and `Uninflatable`."""
+        self._came += len(chunk)
+        if self._came > self._limits.body:  # also of what decompresses to nothing
+            raise self._too_large()
+        for piece in self._inflater.feed(chunk):
+            self._body += piece
+            if len(self._body) > self._limits.body:
+                raise self._too_large()
+            if len(self._body) > max(FREE, self._came * self._limits.ratio):
+                found = f"the page decompresses to more than limits.ratio = {self._limits.ratio} times what came"
+                raise Stop(f"fetching {safe(self._request.url)}: {found}; raise that if it is no attack")
+
+    def _too_large(self) -> Stop:
+        found = f"the page is larger than limits.body = {self._limits.body} bytes"
+        return Stop(f"fetching {safe(self._request.url)}: {found}; ask for smaller ones")
+
+    def whole(self) -> bytes:
+        """Raises `Uninflatable` when something is missing."""
+        self._inflater.end()
+        return bytes(self._body)
 
 
-def _grow(body: bytearray, chunk: bytes, request: Request, limits: Limits) -> None:
-    body += chunk
-    if len(body) > limits.body:
-        found = f"the page is larger than limits.body = {limits.body} bytes"
-        raise Stop(f"fetching {safe(request.url)}: {found}; ask for smaller ones")
-
-
-def _answer(request: Request, response: httpx.Response, body: bytearray, started: float) -> Response:
+def _answer(request: Request, response: httpx.Response, body: bytes, started: float) -> Response:
     headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
-    return Response(response.status_code, request.url, headers, bytes(body), time.monotonic() - started)
+    return Response(response.status_code, request.url, headers, body, time.monotonic() - started)
 
 
 def _passing(error: Exception, limits: Limits) -> RetryNow:
-    if isinstance(error, TimeoutError | httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
+    if isinstance(error, TIMEOUTS) and not isinstance(error, UNSENT):
         return RetryNow(f"no whole answer within limits.seconds = {limits.seconds:g}")
+    if isinstance(error, Uninflatable):
+        return RetryNow(f"the page cannot be decompressed: {error}")
     said = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)  # that one quotes the URL
     said = said.replace(" ssl:default", "")  # aiohttp's word for plain HTTP, too
     cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error

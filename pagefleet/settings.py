@@ -1,7 +1,18 @@
 """What a fleet's processes agree on. One model, frozen; each field may come from the environment."""
 
-from pydantic import AliasChoices, Field, model_validator
+from typing import Annotated
+
+from pydantic import AfterValidator, AliasChoices, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pagefleet.addresses import Allowed
+
+ALL = "*"
+
+
+def _places(text: str) -> str:
+    Allowed.parse(text)
+    return text
 
 
 class Settings(BaseSettings):
@@ -21,6 +32,13 @@ class Settings(BaseSettings):
     """Between two looks of a worker at arq's queue."""
     sweep: float = Field(default=0.5, gt=0)
     """Between two looks of a scheduler at what is due."""
+
+    allow: Annotated[str, AfterValidator(_places)] = ""
+    """Where crawls may go beside public addresses: `10.0.0.0/8, internal.example:8080`. Each process decides for
+    itself; a crawl has no say in it."""
+    typed: str = ""
+    """What a user typed on this machine (`pagefleet crawl`), so that it may go wherever it says: `*`, all crawls of
+    this Redis, or `<crawl id> <places>`, one and its origins."""
 
     @model_validator(mode="after")
     def _agree(self) -> "Settings":

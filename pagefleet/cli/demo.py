@@ -22,6 +22,7 @@ from pagefleet.crawl import parse
 from pagefleet.embedded import embedded
 from pagefleet.errors import PagefleetError
 from pagefleet.fleet import Fleet, Handle, Status
+from pagefleet.settings import ALL
 
 LOOK = 0.02
 """Seconds between two looks at a crawl whose next state somebody waits for."""
@@ -42,7 +43,7 @@ async def demonstrate(workers: int) -> int:
         async with served as url, embedded(place / "redis") as redis, Fleet(redis) as fleet:
             _tell(2, f"Datasette, a server that we did not write, serves it on {url}.")
             handle = await fleet.enqueue(parse(airports.description(url)))
-            async with LocalFleet(redis, workers, place / "workers.log", _ignore) as local:
+            async with LocalFleet(redis, workers, place / "workers.log", _ignore, ALL) as local:
                 _tell(3, f"{workers} workers and a scheduler drain it, {airports.PAGE_SIZE} airports a page.")
                 async with Progress(handle, lambda: len(local.workers), beside(sys.stdout.fileno())):
                     await _kill_half_way(handle, count)

@@ -46,11 +46,12 @@ class LocalFleet:
     """For the length of the block, `workers` workers and one scheduler run; what they say is in the file `log`.
 
     `tell` gets a line when a child has died; `failing` is a task that raises `LocalFleetError` when they cannot
-    live. Leaving the block drains them, and kills them if it is left by a cancellation.
+    live. Leaving the block drains them, and kills them if it is left by a cancellation. `typed` is `Settings.typed`.
     """
 
-    def __init__(self, url: str, workers: int, log: Path, tell: Callable[[str], None]) -> None:
-        self._environment = {**os.environ, "REDIS_URL": url}  # not an argument: everybody may read those
+    def __init__(self, url: str, workers: int, log: Path, tell: Callable[[str], None], typed: str) -> None:
+        # Not arguments: everybody may read those.
+        self._environment = {**os.environ, "REDIS_URL": url, "PAGEFLEET_TYPED": typed}
         self._roles = ["scheduler", *["worker"] * workers]
         self._log = log
         self._tell = tell

@@ -86,6 +86,12 @@ async def test_a_cancelled_crawl_is_cancelled_for_good(server: Api, shell: Shell
     assert crawl.error == "pagefleet: crawl things was cancelled behind 0 documents, for good"
 
 
+@pytest.fixture(autouse=True)
+def _allowed(shell: Shell) -> None:
+    """Workers of a fleet go to no private address, unless they are told to."""
+    shell.environment["PAGEFLEET_ALLOW"] = "127.0.0.1"
+
+
 async def test_several_worker_processes(server: Api, shell: Shell, redis: Machine, fleet: Fleet) -> None:
     """One that is killed is replaced, and a SIGTERM drains all. A password is in nobody's arguments."""
     await fleet.redis.config_set("requirepass", "hunter2")

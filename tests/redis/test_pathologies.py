@@ -20,10 +20,10 @@ from typing import Any
 
 import pytest
 from pagefleet_worker.advance import Station, advance
+from pagefleet_worker.clients import Clients
 
 from pagefleet.crawl import Crawl
 from pagefleet.fleet import Fleet, Handle, Status
-from pagefleet.http import open_client
 from pagefleet.keys import budget
 from pagefleet.settings import Settings
 from pagefleet.states import State
@@ -45,8 +45,8 @@ def server() -> Generator[Hostile]:
 @asynccontextmanager
 async def worker(url: str) -> AsyncGenerator[Station]:
     """A worker without its loop: what arq would give it is given to it by `work`."""
-    async with Fleet(url) as fleet, open_client() as client:
-        yield Station("worker", fleet, client, Settings())
+    async with Fleet(url) as fleet, Clients(Settings()) as clients:
+        yield Station("worker", fleet, clients, Settings())
 
 
 async def enqueued(station: Station, described: Crawl) -> tuple[Handle, Case]:

@@ -11,10 +11,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from pagefleet_worker.advance import Station, advance
+from pagefleet_worker.clients import Clients
 
 from pagefleet.crawl import Crawl
 from pagefleet.fleet import Fleet, Handle
-from pagefleet.http import open_client
 from pagefleet.settings import Settings
 from pagefleet.states import State
 from tests.redis.actors import Case, case, source
@@ -63,8 +63,8 @@ def served(site: Site) -> Generator[Site]:
 
 @asynccontextmanager
 async def worker(url: str) -> AsyncGenerator[Station]:
-    async with Fleet(url) as fleet, open_client() as client:
-        yield Station("worker", fleet, client, Settings())
+    async with Fleet(url) as fleet, Clients(Settings()) as clients:
+        yield Station("worker", fleet, clients, Settings())
 
 
 async def enqueued(station: Station, site: Site, paginate: dict[str, Any]) -> tuple[Handle, Case]:

@@ -136,7 +136,7 @@ async def test_httpx_has_no_time_limit_of_its_own() -> None:
 
     def answer(request: httpx.Request) -> httpx.Response:
         limits.extend(request.extensions["timeout"].values())
-        return httpx.Response(200)
+        return httpx.Response(200, stream=httpx.ByteStream(b""))
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
         await send(client, get("http://a.example"), Limits())

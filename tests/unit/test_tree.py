@@ -21,7 +21,7 @@ PACKAGES = {
     "pagefleet_scheduler": ROOT / "scheduler" / "pagefleet_scheduler",
 }
 PURE = [
-    *("page", "errors", "url", "decode", "formats", "jsonpath", "markup", "crawl", "presets", "credentials"),
+    *("page", "redaction", "errors", "url", "decode", "formats", "jsonpath", "markup", "crawl", "presets", "credentials"),
     *("paginators", *(f"paginators.{part}" for part in ("rule", "places", "opaque", "links", "cursors"))),
     *("paginators.numbers", "paginators.keyset", "fetch", "walk", "watch", "merge", "children", "states", "verdict", "keys"),
 ]

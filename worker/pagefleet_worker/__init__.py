@@ -3,6 +3,7 @@
 slice.py      a leased slice: renews, commits, and knows why it must stop
 advance.py    the loop, and what each way out of it means for the slice
 budget.py     the fleet's budget, in Redis
+clients.py    the HTTP clients of a process
 worker.py     arq's worker with our settings, drained by signals
 processes.py  several processes under one parent
 __main__.py   `pagefleet worker`

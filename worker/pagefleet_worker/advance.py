@@ -4,8 +4,6 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
-
 from pagefleet.budget import Budget
 from pagefleet.errors import PagefleetError, RetryLater
 from pagefleet.fleet import Fleet
@@ -13,6 +11,7 @@ from pagefleet.keys import SliceKeys
 from pagefleet.pages import Pages, Source
 from pagefleet.settings import Settings
 from pagefleet_worker.budget import FleetBudgets
+from pagefleet_worker.clients import Clients
 from pagefleet_worker.slice import Halted, Slice
 
 log = logging.getLogger("pagefleet.worker")
@@ -27,7 +26,7 @@ class Station:
 
     name: str
     fleet: Fleet
-    client: httpx.AsyncClient
+    clients: Clients
     settings: Settings
     slices: set[Slice] = field(default_factory=set[Slice])
     is_draining: bool = False
@@ -46,7 +45,7 @@ class Station:
         return Pages(
             source,
             held.checkpoint,
-            client=self.client,
+            client=self.clients.of(held.keys.crawl, source),
             budgets=lambda origin: ToldBudget(self.budgets.at(origin, source.rate), origin, held),
         )
 

@@ -16,11 +16,11 @@ from redis.exceptions import RedisError
 
 from pagefleet.connection import open_pool
 from pagefleet.fleet import Fleet
-from pagefleet.http import open_client
 from pagefleet.keys import QUEUE
 from pagefleet.settings import Settings
 from pagefleet.tasks import ended
 from pagefleet_worker.advance import Station, advance
+from pagefleet_worker.clients import Clients
 
 log = logging.getLogger("pagefleet.worker")
 
@@ -64,9 +64,9 @@ class FleetWorker(Worker):
 
 async def work(url: str, settings: Settings, concurrency: int) -> None:
     """Advance slices until a signal comes; raises `RedisUnusable` when there is nothing to start on."""
-    async with Fleet(url, patience=math.inf) as fleet, open_client() as client:
+    async with Fleet(url, patience=math.inf) as fleet, Clients(settings) as clients:
         name = f"{socket.gethostname()}:{os.getpid()}"
-        station = Station(name, fleet, client, settings)
+        station = Station(name, fleet, clients, settings)
         pool = ArqRedis(
             connection_pool=open_pool(url, is_patient=True),
             job_serializer=_dumps,
