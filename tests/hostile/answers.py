@@ -3,11 +3,13 @@
 import asyncio
 import gzip
 import time
+import zlib
 from email.utils import formatdate
 
 from aiohttp import web
 
 from tests.hostile.collection import (
+    COUNT,
     ROWS,
     SIZE,
     after,
@@ -75,6 +77,25 @@ async def p22_broken_body(request: web.Request) -> web.Response:
     }
     encoding = {"content-encoding": "gzip"} if how.startswith("gzip") else {}
     return web.Response(body=broken[how], headers={"content-type": "application/json", **encoding})
+
+
+async def p22_broken_lines(request: web.Request) -> web.Response:
+    """The rows, a line each, and how many there are in a header. What comes ends behind the third, as if that were all:
+    in a body of a longer length, of chunks without an end, of gzip without an end, or of no known length at all."""
+    how = request.query["as"]
+    if how == "fine" or times(request) > (whole(request, "times") or 1000):
+        text = b"\n".join(ROWS) + b"\n"
+        return web.Response(body=text, headers={"content-type": "application/x-ndjson", "x-total": str(COUNT)})
+    some, head = b"\n".join(ROWS[:3]) + b"\n", b"X-Total: %d\r\n" % COUNT
+    engine = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    packed = engine.compress(some) + engine.flush(zlib.Z_FULL_FLUSH)
+    rest = {
+        "length": b"Content-Length: 9000\r\n\r\n" + some,
+        "chunks": b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(some) + some + b"\r\n",
+        "gzip": b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(packed) + packed,
+        "close": b"Connection: close\r\n\r\n" + some,
+    }[how]
+    return hang_up(request, head + rest, "application/x-ndjson")
 
 
 async def p22_broken_xml(request: web.Request) -> web.Response:

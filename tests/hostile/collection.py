@@ -91,13 +91,10 @@ def honest(request: web.Request) -> web.Response:
     return answer(ROWS[first : first + SIZE], {**total(request), **after(first + SIZE)})
 
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-
-
-def hang_up(request: web.Request, rest: bytes = b"") -> web.Response:
+def hang_up(request: web.Request, rest: bytes = b"", kind: str = "application/json") -> web.Response:
     """The reply is lost, or what follows of it behind the first headers: the client knows nothing of what was done."""
     assert request.transport
     if rest:
-        request.transport.write(HEAD + rest)
+        request.transport.write(b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\n" % kind.encode() + rest)
     request.transport.close()
     return web.Response()

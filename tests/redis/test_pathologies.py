@@ -1,5 +1,6 @@
 """The pathologies in which the fleet has a part: what one worker leaves to the next, and what all must obey.
 
+P4   a cycle                            the crawl fails, also where no worker sees two of its pages
 P13  a cursor dies                      the crawl says by what other way it went on
 P14  the server moves on when asked     a worker that dies, drains or waits with a page in hand leaves a used cursor:
                                         the next one goes on by the fallback, or the crawl fails; no page is skipped
@@ -96,7 +97,21 @@ def verdict(status: Status) -> tuple[str, ...]:
     return status.verdict.finding.value, *(word for word, _ in status.verdict.reasons)
 
 
-# P13 and P14: cursors that one worker leaves to the next
+# P4, P13 and P14: cursors that one worker leaves to the next
+
+
+async def test_p04_a_cycle_of_which_each_worker_sees_a_page(redis_url: str, server: Hostile) -> None:
+    """There is room for one page at a time. Once it is round the crawl ends, and not much later."""
+    async with worker(redis_url) as here:
+        handle, case = await enqueued(here, crawl(server, "/p04-cycle", CURSOR, limits={"backlog": 1}))
+        while not (status := await handle.status()).state.is_over:
+            await work(here, case)
+            if await case.state() == "snoozed":
+                await handle.acknowledge("reader", (await case.documents())[-1][0])
+                await rescue(case)
+        assert status.state is State.FAILED
+        assert "go round in a circle; check the crawl's paginate" in status.error
+        assert 25 <= status.documents <= 3 * 25
 
 
 async def test_p13_a_crawl_says_by_what_other_way_it_went_on(redis_url: str, server: Hostile) -> None:

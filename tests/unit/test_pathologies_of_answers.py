@@ -100,6 +100,29 @@ def test_p22_half_an_emoji_is_json(server: Hostile) -> None:
     assert outcome.verdict == ("complete",)
 
 
+LINES: dict[str, Any] = {"documents": None, "total": "header:X-Total"}
+UNSEEN = ["length", "chunks", "gzip"]
+
+
+@pytest.mark.parametrize("how", [*UNSEEN, "fine"])
+def test_p22_lines_that_end_too_soon_in_passing(server: Hostile, how: str) -> None:
+    """Each of them is whole, and yet it is not the end."""
+    assert_whole(drained(server, crawl(server, f"/p22-broken-lines?as={how}&times=1", {"kind": "none"}, **LINES)))
+
+
+@pytest.mark.parametrize("how", UNSEEN)
+def test_p22_lines_that_end_too_soon_for_ever(server: Hostile, how: str) -> None:
+    outcome = drained(server, crawl(server, f"/p22-broken-lines?as={how}", {"kind": "none"}, **LINES))
+    assert_stopped(outcome, 0, "/p22-broken-lines?…", "at each of 3 attempts")
+
+
+def test_p22_lines_that_end_too_soon_and_only_the_total_tells(server: Hostile) -> None:
+    """A body whose end is that of the connection: HTTP cannot say that something is missing."""
+    outcome = drained(server, crawl(server, "/p22-broken-lines?as=close", {"kind": "none"}, **LINES))
+    assert outcome.numbers == [0, 1, 2]
+    assert outcome.verdict == ("truncated", "below-total")
+
+
 XML = {"format": "xml", "documents": "//record", "total": None, "key": None}
 
 
