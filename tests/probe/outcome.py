@@ -12,7 +12,7 @@ from pagefleet.page import Checkpoint
 from pagefleet.pages import Pages
 from pagefleet.probe import Probed, probe
 
-MOST = 100
+MOST = 300
 """Pages of any crawl here; one that goes on for more goes round in circles."""
 
 

@@ -69,7 +69,7 @@ def test_nobody_there() -> None:
         ("http://127.0.0.1:9/?api_key=hunter2", {}, "the secret api_key in url would be stored"),
         ("http://127.0.0.1:9/", {"Authorization": "Bearer hunter2"}, "the secret Authorization in headers"),
         ("ftp://127.0.0.1/", {}, "write a whole URL"),
-        ("http://[", {}, "not a URL"),
+        ("http://[::1", {}, "not a URL"),
     ],
 )
 def test_what_no_crawl_may_have(url: str, headers: dict[str, str], words: str) -> None:
