@@ -17,6 +17,7 @@ The parts, from the page outwards:
     keys.py scripts/ connection.py      Redis: key names, atomic steps, the one way to it
     tasks.py                            ending a task for certain
     states.py verdict.py                what a slice can be, and whether a finished crawl is whole
+    doctor.py                           what may be wrong with a fleet
     fleet.py embedded.py settings.py    `Fleet`, a Redis of our own, what a fleet's processes agree on
     cli/                                `pagefleet`
 

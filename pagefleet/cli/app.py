@@ -14,6 +14,7 @@ from rich.console import Console
 
 from pagefleet.cli import presets, probe, shown
 from pagefleet.cli.demo import demonstrate
+from pagefleet.cli.doctor import look
 from pagefleet.cli.drain import DIRECTORY, Drain
 from pagefleet.cli.ending import UNVERIFIED, USAGE, Refused, end, fail
 from pagefleet.cli.interrupts import Interrupts
@@ -177,6 +178,13 @@ def replay(crawl_id: Id, redis: Redis = None) -> int:
 def cancel(crawl_id: Id, redis: Redis = None) -> int:
     """End a crawl where it is, for good; what it delivered stays."""
     return _steer(crawl_id, redis, Handle.cancel)
+
+
+@app.command()
+def doctor(redis: Redis = None) -> int:
+    """Look for what may be wrong with a fleet's Redis and what is in it; ends with 1 if anything is."""
+    _check(redis, DIRECTORY)
+    return _over(lambda _: look(redis))
 
 
 @app.command()
