@@ -3,7 +3,7 @@
 The cursor of such a crawl says how the parent's page is fetched, which of its documents is being followed, and where
 that child stands (null: done). It is as small for the millionth child as for the first:
 
-    {"parent": [cursor, delivered, total, digest], "index": 4, "mark": "<digest of the document>", "child": [...]}
+    {"parent": [cursor, delivered, total, digest], "index": 4, "mark": "<digest of the document>", "child": [...], ...}
 
 The parent's page is fetched again on resume. Where its documents have moved meanwhile, the one with the mark counts.
 """
@@ -27,6 +27,7 @@ from pagefleet.url import joined, origin, safe, with_query
 
 Steps = Generator[Send | Wait | Page, Reply, None]
 START = Checkpoint()
+SHOWN, UNSAID = "shown", "unsaid"
 
 
 def walk_children(
@@ -35,7 +36,8 @@ def walk_children(
     """The pages of all children, in the order of their parents, and an empty last one. `walk` walks one crawl, which
     has no documents if it `may_be_missing` and is."""
     place = _Place.of(checkpoint.cursor)
-    parents = walk(crawl.model_copy(update={"each": None}), place.parent, may_be_missing=may_be_missing)
+    only_parents = crawl.model_copy(update={"each": None})
+    parents = walk(only_parents, place.parent, may_be_missing=may_be_missing, may_set_aside=False)
     said = _Said()
     while (page := (yield from _upcoming(parents))) is not None:
         said.note(page)
@@ -43,24 +45,36 @@ def walk_children(
         for index in range(start, len(page.documents)):
             here = replace(place, index=index, mark=_mark(page.documents[index]), child=child or START)
             parent = page.documents[index]
-            for_child = walk(child_of(crawl, each, parent), here.child, may_be_missing=True)
-            yield from _pages(for_child, each, parent, here, said)
+            for_child = walk(child_of(crawl, each, parent), here.child, may_be_missing=True, may_set_aside=False)
+            place = yield from _pages(for_child, each, parent, here, said)
             child = None
-        place = _Place(_behind(place.parent, page))
+        place = _Place(_behind(place.parent, page), pointer=place.pointer)
+    if place.pointer == UNSAID:
+        said.doubt("no-pointer")
     yield said.on(Page([], checkpoint.cursor, is_last=True))
 
 
-def _pages(pages: Steps, each: Each, parent: bytes, place: "_Place", said: "_Said") -> Steps:
-    """The pages of one child."""
+def _pages(
+    pages: Steps, each: Each, parent: bytes, place: "_Place", said: "_Said"
+) -> Generator[Send | Wait | Page, Reply, "_Place"]:
+    """The pages of one child; answers the place behind it.
+
+    A child of one page need not say that it is the only one. It is doubtful only if no child ever said that it goes on.
+    """
     at = place.child or START
     while (page := (yield from _upcoming(pages))) is not None:
-        said.note(page)
+        if "no-pointer" in page.doubt:
+            place = replace(place, pointer=place.pointer or UNSAID)
+        elif page.cursor is not None:
+            place = replace(place, pointer=SHOWN)
+        said.note(replace(page, doubt=page.doubt.replace("no-pointer", "")))
         at = _behind(at, page)
         if page.is_last and at.total is not None and at.documents < at.total:
             said.doubt("child-below-total")
         documents = [_including(each, parent, document) for document in page.documents]
         cursor = replace(place, child=None if page.is_last else at).cursor()
         yield said.on(replace(page, documents=documents, cursor=cursor, is_last=False, total=None))
+    return place
 
 
 def _upcoming(flow: Steps) -> Generator[Send | Wait, Reply, Page | None]:
@@ -89,18 +103,21 @@ class _Place:
     index: int = 0
     mark: str = ""
     child: Checkpoint | None = None
+    pointer: str = ""
+    """Of all children so far: SHOWN once one went on, else UNSAID once one ended without a word."""
 
     @classmethod
     def of(cls, cursor: Cursor) -> "_Place":
         if cursor is None:
             return cls()
         child = None if cursor["child"] is None else _checkpoint(cursor["child"])
-        return cls(_checkpoint(cursor["parent"]), cursor["index"], cursor["mark"], child)
+        return cls(_checkpoint(cursor["parent"]), cursor["index"], cursor["mark"], child, cursor["pointer"])
 
     def cursor(self) -> Cursor:
         """This place as a JSON value."""
         child = None if self.child is None else _listed(self.child)
-        return {"parent": _listed(self.parent), "index": self.index, "mark": self.mark, "child": child}
+        parent = _listed(self.parent)
+        return {"parent": parent, "index": self.index, "mark": self.mark, "child": child, "pointer": self.pointer}
 
     def found(self, documents: Sequence[bytes], said: "_Said") -> tuple[int, Checkpoint | None]:
         """The index of the document to go on with, and where its child stands, None: at its start."""

@@ -41,11 +41,12 @@ PARTS = 1_000
 """Answers that one page may be made of."""
 
 
-def walk(crawl: Crawl, checkpoint: Checkpoint, *, may_be_missing: bool = False) -> Steps:
+def walk(crawl: Crawl, checkpoint: Checkpoint, *, may_be_missing: bool = False, may_set_aside: bool = True) -> Steps:
     """All pages from a checkpoint to the end, with retries, redirects and waits between them.
 
     Raises `Stop` where no retry can help: the checkpoint then still points at the page that could not be had. A crawl
-    that `may_be_missing` has no documents where its first page is answered with a status of `paginate.past_end`.
+    that `may_be_missing` has no documents where its first page is answered with a status of `paginate.past_end`; one
+    that `may_set_aside` documents goes on behind those that can never be had.
     """
     if is_object(checkpoint.cursor) and REPLAY in checkpoint.cursor:
         yield from _replayed(crawl, checkpoint)
@@ -53,7 +54,7 @@ def walk(crawl: Crawl, checkpoint: Checkpoint, *, may_be_missing: bool = False) 
     if crawl.each is not None:
         yield from walk_children(crawl, crawl.each, checkpoint, walk, may_be_missing=may_be_missing)
         return
-    flow = _Walk(crawl, checkpoint, may_be_missing=may_be_missing)
+    flow = _Walk(crawl, checkpoint, may_be_missing=may_be_missing, may_set_aside=may_set_aside)
     is_last = False
     while not is_last:
         page = yield from flow.upcoming()
@@ -68,7 +69,7 @@ def _replayed(crawl: Crawl, checkpoint: Checkpoint) -> Steps:
     while cursors:
         cursor, *cursors = cursors
         rest = {REPLAY: cursors} if cursors else None
-        page = yield from _Walk(crawl, replace(checkpoint, cursor=cursor), may_be_missing=False).alone()
+        page = yield from _Walk(crawl, replace(checkpoint, cursor=cursor)).alone()
         yield replace(page, cursor=rest, is_last=rest is None)
 
 
@@ -80,10 +81,12 @@ class _End(Answer):
 class _Walk:
     """Where a walk stands: `cursor` fetches the next page, `delivered` documents came before it."""
 
-    def __init__(self, crawl: Crawl, checkpoint: Checkpoint, *, may_be_missing: bool) -> None:
+    def __init__(
+        self, crawl: Crawl, checkpoint: Checkpoint, *, may_be_missing: bool = False, may_set_aside: bool = True
+    ) -> None:
         self._crawl, self._rule, self._reader = crawl, crawl.paginate, crawl.reader()
         self._first, self._dress = crawl.first(), partial(dressed, crawl)
-        self._may_be_missing = may_be_missing
+        self._may_be_missing, self._may_set_aside = may_be_missing, may_set_aside
         self._cursor, self._delivered = checkpoint.cursor, checkpoint.documents - checkpoint.index
         self._watch, self._total = Watch(crawl, checkpoint.digest), checkpoint.total
         self._is_resumed = checkpoint.cursor is not None
@@ -271,7 +274,7 @@ class _Walk:
             self._cursor = narrower
             return None
         beyond = rule.beyond(self._cursor)
-        if beyond is None or not fault.last.is_page or self._poisonous >= POISONOUS:
+        if beyond is None or not fault.last.is_page or not self._may_set_aside or self._poisonous >= POISONOUS:
             raise fault
         self._poisonous, self._lost = self._poisonous + 1, self._lost + 1
         self._watch.doubt("quarantined")

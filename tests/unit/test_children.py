@@ -99,7 +99,7 @@ def test_every_issue_of_every_repository_from_every_checkpoint(counts: list[int]
     assert not any(page.doubt for page in pages)
     for number, page in enumerate(pages[:-1], 1):
         cursor = json.loads(json.dumps(page.cursor))  # as it comes back from Redis
-        assert len(json.dumps(cursor)) < 250
+        assert len(json.dumps(cursor)) < 300
         rest = list(run(crawl(), site(*counts, size=size), Checkpoint(number + 1, 0, cursor, len(ids(pages[:number])))))
         assert ids(rest) == ids(pages[number:])
 
@@ -151,6 +151,38 @@ def test_a_child_with_fewer_than_it_declared_is_doubted() -> None:
     there = site(3)
     each = {**CHILDREN, "total": "total", "paginate": {"kind": "none"}}
     assert [page.doubt for page in run(crawl(each), there)] == ["child-below-total", ""]
+
+
+@pytest.mark.parametrize(("counts", "doubt"), [((1, 1), "no-pointer"), ((1, 2), ""), ((0, 0), "")])
+def test_a_child_of_one_page_need_not_say_so_if_another_went_on(counts: tuple[int, ...], doubt: str) -> None:
+    """One issue a page, and a Link header only where there is another."""
+
+    class Linked(Site):
+        def answer(self, request: Request) -> Response:
+            answered = super().answer(request)
+            page = int(dict(parse_qsl(urlsplit(request.url).query)).get("page", 1))
+            is_more = page < json.loads(answered.body)["total"] and "issues" in request.url
+            link = {"link": f'<?page={page + 1}>; rel="next"'} if is_more else {}
+            return Response(200, request.url, link, answered.body)
+
+    there = Linked(site(*counts).repos, 10, 1)
+    pages = list(run(crawl({**CHILDREN, "paginate": {"kind": "link_header"}}), there))
+    assert ids(pages) == whole(there)
+    assert " ".join(page.doubt for page in pages if page.doubt) == doubt
+    last = json.loads(json.dumps(pages[-2].cursor)) if len(pages) > 1 else None
+    rest = list(run(crawl({**CHILDREN, "paginate": {"kind": "link_header"}}), there, Checkpoint(9, 0, last, 0)))
+    assert " ".join(page.doubt for page in rest if page.doubt) == doubt
+
+
+def test_a_child_sets_nothing_aside() -> None:
+    class Poisoned(Site):
+        def answer(self, request: Request) -> Response:
+            is_poison = "issues" in request.url
+            return Response(500, request.url, {}, b"") if is_poison else super().answer(request)
+
+    each = {**CHILDREN, "paginate": {"kind": "page", "size_param": "size", "size": 1}}
+    with pytest.raises(Stop, match="the server answered 500"):
+        list(run(crawl(each, limits={"attempts": 1}), Poisoned(site(2).repos)))
 
 
 def test_the_key_of_the_documents_is_the_innermost() -> None:
