@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import count
 from typing import Any, Literal
 
 from redis.asyncio import Redis
@@ -58,6 +59,14 @@ class Committed:
     backlog: int
 
 
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to go on from `checkpoint`, for whoever shows `fence`."""
+
+    fence: str
+    checkpoint: Checkpoint
+
+
 class Scripts:
     """Every script, on one Redis. `patience` is how many seconds a step may be sent again and again (inf: for ever)."""
 
@@ -84,15 +93,25 @@ class Scripts:
         answer: Literal["new", "same", "other"] = _text(await self._run("enqueue", keys, *args))
         return answer
 
-    async def lease(self, slice_: SliceKeys, lease: int, fence: str, seconds: float, worker: str) -> Checkpoint | None:
-        """The sole right to advance the slice; None when this job is not, or no longer, the one to have it."""
-        args = (slice_.tag, lease, fence, _ms(seconds), worker)
-        answer = await self._run("lease", slice_.all(), *args)
+    async def lease(self, slice_: SliceKeys, lease: int, name: str, seconds: float, worker: str) -> Lease | None:
+        """The sole right to advance the slice; None when this job is not, or no longer, the one to have it.
+
+        `name`, random, becomes the fence. It is another each time that this is sent: what got stuck on its way and
+        comes when Redis has gone back must not bring a fence back that somebody shows (see lease.lua).
+        """
+        fences = (f"{name}.{times}" if times else name for times in count())
+
+        async def sent() -> tuple[str, Any]:
+            fence = next(fences)
+            args = (slice_.tag, lease, fence, _ms(seconds), worker)
+            return fence, await self._script("lease")(keys=slice_.all(), args=args)
+
+        fence, answer = await patiently(sent, "the lease script", self._patience)
         if answer[0] != b"leased":
             return None
         page, index, cursor, documents, total, digest = answer[1:]
         known = int(total) if total else None
-        return Checkpoint(int(page), int(index), json.loads(cursor), int(documents), known, _text(digest))
+        return Lease(fence, Checkpoint(int(page), int(index), json.loads(cursor), int(documents), known, _text(digest)))
 
     async def commit(self, slice_: SliceKeys, part: Part, fence: str, seconds: float, worker: str) -> Committed:
         """Documents and checkpoint together, or nothing."""

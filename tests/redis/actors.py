@@ -156,7 +156,7 @@ class Case:
         number, fence = await self.claim(), fence or new_fence()
         leased = await self.scripts.lease(self.keys, number, fence, seconds, "worker")
         assert leased is not None
-        return Hand(fence, leased, self.source)
+        return Hand(leased.fence, leased.checkpoint, self.source)
 
     async def send(self, hand: Hand, part: Part, seconds: float = LEASE) -> Committed:
         """These bytes, whatever has become of the hand's checkpoint meanwhile."""

@@ -26,7 +26,7 @@ class Scene:
         fence = str(number) if self.has_numbers else new_fence()
         leased = await self.case.scripts.lease(self.case.keys, number, fence, LEASE, "worker")
         assert leased is not None
-        return Hand(fence, leased, pages)
+        return Hand(leased.fence, leased.checkpoint, pages)
 
     async def heal(self, pages: Source) -> None:
         """No more faults: rescue and work, until it is over or nothing helps."""
@@ -76,6 +76,28 @@ async def stale_worker(scene: Scene) -> str:
     await c.commit(successor)
     await c.commit(successor)
     await c.commit(zombie)
+    await scene.heal(SIX)
+    return await scene.judge(SIX)
+
+
+async def stuck_lease(scene: Scene) -> str:
+    """A worker's request for a lease gets stuck and is sent again. It arrives when Redis has forgotten that lease, and
+    others have delivered the page before; then the worker, which knows of nothing, sends its page."""
+    c = scene.case
+    await c.enqueue()
+    forgotten = await c.dump()
+    first = await scene.take(FIVE)
+    await c.commit(first)
+    await c.scripts.release(c.keys, first.fence, "queued")
+    stuck = new_fence()
+    leased = await c.scripts.lease(c.keys, 2, f"{stuck}.1", LEASE, "worker")  # as it is sent the second time
+    assert leased is not None
+    await c.restore(forgotten)
+    other = await scene.take(SIX)
+    await c.commit(other)
+    await c.scripts.release(c.keys, other.fence, "queued")
+    await c.scripts.lease(c.keys, 2, stuck, LEASE, "worker")
+    await c.commit(Hand(leased.fence, leased.checkpoint, FIVE))
     await scene.heal(SIX)
     return await scene.judge(SIX)
 

@@ -121,7 +121,7 @@ class History(RuleBasedStateMachine):
         if leased is None:
             self.run(lambda: self.c.drop(number))
         else:
-            self.hands[worker] = Hand(fence, leased, self.c.source)
+            self.hands[worker] = Hand(leased.fence, leased.checkpoint, self.c.source)
 
     @rule(worker=WORKERS)
     def take_over(self, worker: int) -> None:

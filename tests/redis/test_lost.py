@@ -54,10 +54,11 @@ async def test_each_step_may_get_lost_once(redis_url: str, fault: str) -> None:
         lost = [arm(proxy, fault, b"the fence")]
         leased = await there.scripts.lease(there.keys, await here.claim(), "the fence", LEASE, "worker")
         assert leased is not None
+        assert leased.fence == "the fence.1"
         lost.append(arm(proxy, fault, b"the fence"))
-        assert await there.scripts.renew(there.keys, "the fence", LEASE) == "running"
+        assert await there.scripts.renew(there.keys, leased.fence, LEASE) == "running"
         lost.append(arm(proxy, fault, b"the fence"))
-        released = await there.scripts.release(there.keys, "the fence", "snoozed", 0.0, "later")
+        released = await there.scripts.release(there.keys, leased.fence, "snoozed", 0.0, "later")
         assert released == ("fenced" if fault == "reply" else "released")
         lost.append(arm(proxy, fault, b"crawl:0"))
         assert await there.scripts.rescue(there.keys) == ("waiting" if fault == "reply" else "enqueued")

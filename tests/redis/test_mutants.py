@@ -53,6 +53,10 @@ FENCE = """if fence ~= ARGV[2] then
   return answer('fenced')
 end
 """
+GIVEN = "'state', 'running', 'fence', ARGV[3]"
+LEASED = "local state, fence, leases = "
+NAME = "string.match(ARGV[{}], '^[^.]*')"
+SAME_NAME = FENCE.replace("ARGV[2]", NAME.format(2))
 POSITION = """if page ~= ARGV[4] or index ~= ARGV[5] or cursor ~= ARGV[6] then
   return answer('conflict')
 end
@@ -91,9 +95,14 @@ NOTHING = ""
 MUTANTS: dict[str, tuple[Mutant, Callable[[Scene], Awaitable[str]], str]] = {
     "no fence": (Mutant({"commit": [(FENCE, NOTHING)]}), scenes.stale_worker, r"lost \[b'd'\]"),
     "a number for a fence": (
-        Mutant({"lease": [("fence ~= ARGV[3]", "fence ~= ARGV[2]"), ("'fence', ARGV[3]", "'fence', ARGV[2]")]}),
+        Mutant({"lease": [("parse_fence(ARGV[3])", "parse_fence(ARGV[2])"), (GIVEN, GIVEN.replace("3", "2"))]}),
         scenes.stale_worker,
         r"lost \[b'd'\]",
+    ),
+    "one fence for all requests": (
+        Mutant({"lease": [(LEASED, f"ARGV[3] = {NAME.format(3)}\n{LEASED}")], "commit": [(FENCE, SAME_NAME)]}),
+        scenes.stuck_lease,
+        r"lost \[b'b'\]",
     ),
     "no position": (Mutant({"commit": [(POSITION, NOTHING)]}), scenes.worker_ahead, r"lost \[.*\]"),
     "no commit id": (Mutant({"commit": [(COMMIT_ID, NOTHING)]}), scenes.lost_replies, r"\d leases; $"),

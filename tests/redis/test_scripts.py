@@ -12,7 +12,8 @@ from redis.exceptions import ResponseError
 
 from pagefleet.keys import CRAWLS, QUEUE, SliceKeys, crawl
 from pagefleet.page import Checkpoint
-from tests.redis.actors import LEASE, Verb, case
+from pagefleet.scripts import Lease
+from tests.redis.actors import LEASE, Hand, Verb, case
 
 # enqueue
 
@@ -68,7 +69,7 @@ async def test_a_lease_tells_where_to_go_on_and_takes_the_job_from_arq(redis_url
         await c.enqueue()
         number = await c.claim()
         leased = await c.scripts.lease(c.keys, number, "fence", LEASE, "worker")
-        assert leased == Checkpoint()
+        assert leased == Lease("fence", Checkpoint())
         assert await c.jobs() == []
         assert await c.call("EXISTS", f"arq:job:crawl:0:{number}", f"arq:in-progress:crawl:0:{number}") == 0
         assert 5000 < await c.due() <= 6000
@@ -82,9 +83,22 @@ async def test_a_lease_is_given_again_to_whom_it_was_given(redis_url: str) -> No
         hand = await c.lease("fence")
         before = await c.dump()
         again = await c.scripts.lease(c.keys, 1, "fence", LEASE, "worker")
-        assert again is not None
-        assert again == hand.checkpoint
+        assert again == Lease("fence", hand.checkpoint)
         assert await c.dump() == before
+
+
+async def test_a_lease_that_is_asked_for_again_has_another_fence(redis_url: str) -> None:
+    async with case(redis_url, 2, 3) as c:
+        await c.enqueue()
+        first = await c.lease("name")
+        again = await c.scripts.lease(c.keys, 1, "name.1", LEASE, "worker")  # as it is sent the second time
+        assert again is not None
+        assert again == Lease("name.1", first.checkpoint)
+        assert (await c.commit(first)).answer == "fenced"
+        before = await c.dump()
+        assert await c.scripts.lease(c.keys, 1, "name", LEASE, "worker") is None  # the first one, at last
+        assert await c.dump() == before
+        assert (await c.commit(Hand(again.fence, again.checkpoint, c.source))).answer == "committed"
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 3])
@@ -109,7 +123,7 @@ async def test_a_lease_goes_on_behind_the_last_commit(redis_url: str) -> None:
         await c.scripts.release(c.keys, hand.fence, "snoozed", 0.0, "why not")
         assert await c.scripts.rescue(c.keys) == "enqueued"
         leased = await c.scripts.lease(c.keys, 2, "fence", LEASE, "worker")
-        assert leased == Checkpoint(2, 2, {"after": 1}, 4)
+        assert leased == Lease("fence", Checkpoint(2, 2, {"after": 1}, 4))
 
 
 async def test_a_lease_knows_the_declared_total_and_the_page_before(redis_url: str) -> None:
@@ -122,7 +136,7 @@ async def test_a_lease_knows_the_declared_total_and_the_page_before(redis_url: s
         await c.scripts.release(c.keys, hand.fence, "queued")
         leased = await c.scripts.lease(c.keys, await c.claim(), "fence", LEASE, "worker")
         assert leased is not None
-        assert (leased.page, leased.total, leased.digest) == (2, 5, "d1")
+        assert (leased.checkpoint.page, leased.checkpoint.total, leased.checkpoint.digest) == (2, 5, "d1")
 
 
 # renew

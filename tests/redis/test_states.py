@@ -84,7 +84,7 @@ class Play:
         fence = f"{number:016x} of this play"
         leased = await self.case.scripts.lease(self.case.keys, number, fence, LEASE, "worker")
         if leased:
-            self.hand = Hand(fence, leased, self.case.source)
+            self.hand = Hand(leased.fence, leased.checkpoint, self.case.source)
 
     async def commit(self, ending: Ending = "") -> None:
         part = replace(self.hand.part(), ending=ending)

@@ -14,7 +14,7 @@ from pagefleet.errors import Stop
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Page
 from pagefleet.pages import Source
-from pagefleet.scripts import Committed, Ending, Part, Scripts
+from pagefleet.scripts import Committed, Ending, Lease, Part, Scripts
 from pagefleet.settings import Settings
 from pagefleet.tasks import ended
 
@@ -46,11 +46,9 @@ class Halted(Exception):
 class Slice:
     """One slice in the hands of this worker. Made by `lease`; `checkpoint` is where it stands."""
 
-    def __init__(
-        self, scripts: Scripts, keys: SliceKeys, settings: Settings, worker: str, checkpoint: Checkpoint, fence: str
-    ) -> None:
+    def __init__(self, scripts: Scripts, keys: SliceKeys, settings: Settings, worker: str, leased: Lease) -> None:
         self.keys = keys
-        self.checkpoint = checkpoint
+        self.checkpoint = leased.checkpoint
         self.is_over = False
         """It is finished, or another's turn has come: nothing is left to do, and the lease has gone."""
         self.fault = ""
@@ -58,7 +56,7 @@ class Slice:
         self._scripts = scripts
         self._settings = settings
         self._worker = worker
-        self._fence = fence
+        self._fence = leased.fence
         self._commits = 0
         self._started = time.monotonic()
         self._halted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -73,9 +71,8 @@ class Slice:
         The fence is 128 random bits, compared for equality. A number that grows is none in Redis: it rolls back
         with the data after a failover, and is handed out twice.
         """
-        fence = secrets.token_hex(16)
-        checkpoint = await scripts.lease(keys, lease, fence, settings.lease, worker)
-        return cls(scripts, keys, settings, worker, checkpoint, fence) if checkpoint else None
+        leased = await scripts.lease(keys, lease, secrets.token_hex(16), settings.lease, worker)
+        return cls(scripts, keys, settings, worker, leased) if leased else None
 
     def use(self, source: Source) -> None:
         """What is to be known of the source: its documents are delivered with their keys, and whether a turn may end
