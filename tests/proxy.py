@@ -5,11 +5,12 @@
         ... Redis.from_url(proxy.url) ...
         await lost.happened()
 
-It reads whole commands, so that a needle is found however the bytes came, and copies replies as they are.
+It reads whole commands, so that a needle is found however the bytes came, and copies replies as they are. `weather`
+strikes commands that nobody named; `point` leads what connects from now on to another Redis.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from typing import Self
@@ -22,14 +23,17 @@ class Kind(StrEnum):
     LOSE_REPLY = "Redis executes it; the connection ends before the reply"
     SWALLOW = "it never arrives; the connection ends"
     HOLD = "it arrives when it is let go, also if the client has gone by then"
+    HOLD_REPLY = "Redis executes it; the reply arrives when it is let go"
+    REPEAT = "it arrives, and when it is let go once more, at whichever Redis is the primary by then"
 
 
 class Fault:
     """Waits for the next command with these bytes in it; strikes once."""
 
-    def __init__(self, kind: Kind, needle: bytes) -> None:
+    def __init__(self, kind: Kind, needle: bytes, delay: float | None = None) -> None:
         self.kind = kind
         self.needle = needle
+        self._delay = delay
         self._struck = asyncio.Event()
         self._let_go = asyncio.Event()
         self._done = asyncio.Event()
@@ -50,10 +54,13 @@ class Fault:
         return True
 
     async def wait(self) -> None:
-        """Until it is let go."""
-        await self._let_go.wait()
+        """Until it is let go, which with a delay it is by itself."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._delay):
+                await self._let_go.wait()
 
-    def answered(self) -> None:
+    def answered(self, reply: bytes) -> None:
+        """What Redis said to the command that was struck; a swallowed one has no reply."""
         self._done.set()
 
 
@@ -65,6 +72,8 @@ class Proxy:
         self._faults: list[Fault] = []
         self._clients: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.weather: Callable[[bytes], Fault | None] = lambda _: None
+        """Asked about each command that no named fault strikes."""
         self.url = ""
 
     @classmethod
@@ -94,6 +103,10 @@ class Proxy:
         """The next command with these bytes in it, until it is let go."""
         return self._arm(Kind.HOLD, needle)
 
+    def point(self, upstream: str) -> None:
+        """Whoever connects from now on reaches this Redis."""
+        self._upstream = urlsplit(upstream)
+
     def hang_up(self) -> None:
         """End all connections of clients; what is held stays on its way to Redis."""
         for client in self._clients:
@@ -104,13 +117,17 @@ class Proxy:
         self._faults.append(fault)
         return fault
 
+    def _fault(self, command: bytes) -> Fault | None:
+        named = next((fault for fault in self._faults if fault.strikes(command)), None)
+        return named or self.weather(command)
+
     async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         self._clients.add(client)
         try:
-            with suppress(OSError, asyncio.CancelledError):
+            with suppress(OSError, EOFError, asyncio.CancelledError):
                 await self._carry(reader, client)
         finally:
             self._tasks.discard(task)
@@ -122,13 +139,14 @@ class Proxy:
         back = asyncio.create_task(copy(replies, client))
         try:
             while command := await read_command(reader):
-                fault = next((fault for fault in self._faults if fault.strikes(command)), None)
+                fault = self._fault(command)
                 if fault is None:
                     upstream.write(command)
                     await upstream.drain()
                     continue
                 await stop(back)
                 if fault.kind is Kind.SWALLOW:
+                    fault.answered(b"")
                     return
                 reply = await self._strike(fault, command, replies, upstream)
                 if fault.kind is Kind.LOSE_REPLY:
@@ -139,17 +157,31 @@ class Proxy:
             upstream.close()
             await stop(back)
 
-    @staticmethod
     async def _strike(
-        fault: Fault, command: bytes, replies: asyncio.StreamReader, upstream: asyncio.StreamWriter
+        self, fault: Fault, command: bytes, replies: asyncio.StreamReader, upstream: asyncio.StreamWriter
     ) -> bytes:
         if fault.kind is Kind.HOLD:
             await fault.wait()
         upstream.write(command)
         await upstream.drain()
         reply = await replies.read(65536)
-        fault.answered()
+        if fault.kind is Kind.REPEAT:
+            again = asyncio.create_task(self._repeat(fault, command))
+            self._tasks.add(again)
+            again.add_done_callback(self._tasks.discard)
+            return reply
+        if fault.kind is Kind.HOLD_REPLY:
+            await fault.wait()
+        fault.answered(reply)
         return reply
+
+    async def _repeat(self, fault: Fault, command: bytes) -> None:
+        await fault.wait()
+        with suppress(OSError):
+            replies, upstream = await self._connect()
+            upstream.write(command)
+            fault.answered(await replies.read(65536))
+            upstream.close()
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._upstream.scheme == "unix":
