@@ -8,7 +8,7 @@ The parts, from the page outwards:
     url.py errors.py redaction.py       whose a URL is and where it leads; what can go wrong, by what happens next
     crawl.py presets/ source.py         what a crawl is: a description, or an async generator of yours
     fetch.py credentials.py walk.py     retries, redirects, the walk: generators that say what to do, without I/O
-    watch.py                            what speaks against the pages of a walk
+    reading.py watch.py                 what a response says, and what speaks against the pages of a walk
     merge.py children.py                pages of several answers, and crawls below the documents of a crawl
     probe/                              finding out how an API pages
     addresses.py transports.py          where a process may connect to, and the sockets that ask

@@ -11,19 +11,19 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
-from typing import Any
 
 from pagefleet.children import Steps, walk_children
 from pagefleet.crawl import Crawl
 from pagefleet.credentials import dressed, stripped
-from pagefleet.decode import Decoded, is_object
-from pagefleet.errors import CursorDied, Exhausted, Garbled, RetryNow, Stop
-from pagefleet.fetch import Reply, Send, Wait, check_passing, fetch
+from pagefleet.decode import is_object
+from pagefleet.errors import CursorDied, Exhausted, RetryNow, Stop
+from pagefleet.fetch import Reply, Send, Wait, fetch
 from pagefleet.merge import merged
 from pagefleet.page import Checkpoint, Cursor, Page, Quarantined, Request, Response
 from pagefleet.paginators import Answer, Continue, LinkHeader, LinkObject, NextUrl, Opaque
 from pagefleet.paginators.numbers import NARROW
 from pagefleet.paginators.rule import number
+from pagefleet.reading import Reading, head
 from pagefleet.url import safe
 from pagefleet.watch import Watch, digest
 
@@ -84,7 +84,7 @@ class _Walk:
     def __init__(
         self, crawl: Crawl, checkpoint: Checkpoint, *, may_be_missing: bool = False, may_set_aside: bool = True
     ) -> None:
-        self._crawl, self._rule, self._reader = crawl, crawl.paginate, crawl.reader()
+        self._crawl, self._rule, self._reading = crawl, crawl.paginate, Reading(crawl)
         self._first, self._dress = crawl.first(), partial(dressed, crawl)
         self._may_be_missing, self._may_set_aside = may_be_missing, may_set_aside
         self._cursor, self._delivered = checkpoint.cursor, checkpoint.documents - checkpoint.index
@@ -96,7 +96,6 @@ class _Walk:
         self._notice = ""
         self._poisonous, self._lost = 0, 0
         self._falls: tuple[int, int] = (-1, 0)
-        self._errors = crawl.error_reader()
 
     @property
     def _position(self) -> int:
@@ -155,36 +154,12 @@ class _Walk:
         if self._is_past_end(response):
             return _End(response)
         if isinstance(self._rule, Opaque) and self._rule.is_dead(self._cursor, response):
-            raise CursorDied(f"{safe(request.url)} answered {response.status} {_head(response)!r}")
-        check_passing(response)
-        _check_status(request, response)
-        self._check_error(response)
-        decoded = self._decoded(request, response)
+            raise CursorDied(f"{safe(request.url)} answered {response.status} {head(response)!r}")
+        decoded = self._reading.decoded(request, response)
         fresh = self._rule.fresh(self._cursor, decoded.documents)
         answer = Answer(response, fresh, decoded.members, self._position, len(decoded.documents) - len(fresh))
         self._check_empty(answer)
         return answer
-
-    def _check_error(self, response: Response) -> None:
-        """An answer that says itself that it is none may lack everything else."""
-        if self._crawl.error is None:
-            return
-        try:
-            members = self._errors.read(response).members if self._errors else dict[str, Any]()
-        except Stop:
-            return  # what is wrong with it is said when it is read
-        if fault := Answer(response, (), members).find(self._crawl.error):
-            raise RetryNow(f"the server answered {response.status}, but {self._crawl.error} = {fault!r:.200}")
-
-    def _decoded(self, request: Request, response: Response) -> Decoded:
-        if response.status == HTTPStatus.NO_CONTENT:
-            return Decoded([], {})
-        try:
-            return self._reader.read(response)
-        except Stop as error:
-            kind = response.headers.get("content-type", "no content type")
-            found = f"reading {safe(request.url)} ({kind}): {error}"
-            raise (RetryNow(found, is_page=True) if isinstance(error, Garbled) else Stop(found)) from error
 
     def _is_past_end(self, response: Response) -> bool:
         """The first page is behind no other: where it is answered with an error, the URL is wrong."""
@@ -306,14 +281,3 @@ class _Walk:
             if not is_there and (self._skip == 0 or page.is_last):
                 self._watch.doubt("moved")
         return page.documents[count:]
-
-
-def _check_status(request: Request, response: Response) -> None:
-    if response.status >= HTTPStatus.MULTIPLE_CHOICES:
-        advice = {401: "check the credentials", 403: "check the credentials", 404: "check the crawl's url"}
-        hint = advice.get(response.status, "the server will not answer this request")
-        raise Stop(f"fetching {safe(request.url)}: the server answered {response.status} {_head(response)!r}; {hint}")
-
-
-def _head(response: Response) -> str:
-    return response.body[:120].decode(errors="replace").split("\n")[0]

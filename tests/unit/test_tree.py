@@ -23,7 +23,7 @@ PACKAGES = {
 PURE = [
     *("page", "redaction", "errors", "url", "decode", "formats", "jsonpath", "markup", "crawl", "presets", "credentials"),
     *("paginators", *(f"paginators.{part}" for part in ("rule", "places", "opaque", "links", "cursors"))),
-    *("paginators.numbers", "paginators.keyset", "fetch", "walk", "watch", "merge", "children", "states", "verdict", "keys"),
+    *("paginators.numbers", "paginators.keyset", "fetch", "walk", "reading", "watch", "merge", "children", "states", "verdict", "keys"),
 ]
 """They decide, and never wait."""
 IO = {"asyncio", "aiohttp", "redis", "socket", "ssl", "subprocess", "threading", "time", "anyio"}
