@@ -113,12 +113,14 @@ def _entry(word: str) -> _Entry:
         port = url.port or {"http": 80, "https": 443}.get(url.scheme)
     except (httpx.InvalidURL, ValueError) as error:
         raise ValueError(f"{word!r}: {error}; {REMEDY}") from error
-    if not url.host or url.userinfo or url.path not in ("", "/") or url.query:
+    if not url.raw_host or not 0 < (port or 1) <= LAST_PORT or url.userinfo or url.path not in ("", "/") or url.query:
         raise ValueError(f"{word!r}: {REMEDY}")
-    literal = _address(url.host)
-    return _Entry(url.raw_host.decode() if literal is None else ip_network(literal), port)
+    host = url.raw_host.decode()
+    literal = _address(host)
+    return _Entry(host if literal is None else ip_network(literal), port)
 
 
+LAST_PORT = 65535
 REMEDY = "write a network, a host, or a host and a port, such as 10.0.0.0/8, internal.example or internal.example:8080"
 
 

@@ -78,7 +78,10 @@ def _opened(info: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
 
 def _check_reading(url: httpx.URL) -> None:
     """aiohttp reads the URL once more: credentials and doors go by httpx' reading, so both must be the same."""
-    read = URL(str(url))
+    try:
+        read = URL(str(url))
+    except ValueError as error:
+        raise httpx.UnsupportedProtocol("read by httpx only") from error
     port = url.port or {"http": 80, "https": 443}.get(url.scheme)
     if (read.scheme, read.raw_host, read.port) != (url.scheme, url.raw_host.decode(), port):
         raise httpx.UnsupportedProtocol("read differently by httpx and aiohttp")

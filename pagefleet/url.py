@@ -11,7 +11,8 @@ def origin(url: str) -> str:
     """Scheme, host and port: what credentials and budgets belong to."""
     parsed = httpx.URL(url)
     port = parsed.port or {"http": 80, "https": 443}.get(parsed.scheme, 0)
-    host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
+    host = parsed.raw_host.decode()  # the other one raises for what is no name in any script
+    host = f"[{host}]" if ":" in host else host
     return f"{parsed.scheme}://{host}:{port}"
 
 
