@@ -6,7 +6,8 @@ The parts, from the page outwards:
     formats.py jsonpath.py markup.py    the same where JSON, or a plain chain of members, is not enough
     paginators/                         rules from one page to the next
     url.py errors.py redaction.py       whose a URL is and where it leads; what can go wrong, by what happens next
-    crawl.py presets/ source.py         what a crawl is: a description, or an async generator of yours
+    crawl.py source.py                  what a crawl is: a description, or an async generator of yours
+    crawlfile.py presets/               reading descriptions, and telling what is wrong with them; known APIs
     fetch.py credentials.py walk.py     retries, redirects, the walk: generators that say what to do, without I/O
     reading.py watch.py                 what a response says, and what speaks against the pages of a walk
     merge.py children.py                pages of several answers, and crawls below the documents of a crawl
@@ -24,7 +25,8 @@ The parts, from the page outwards:
 Workers and schedulers are packages of their own, `pagefleet_worker` and `pagefleet_scheduler`; none is imported here.
 """
 
-from pagefleet.crawl import Crawl, Limits, load
+from pagefleet.crawl import Crawl, Limits
+from pagefleet.crawlfile import load
 from pagefleet.embedded import embedded
 from pagefleet.errors import (
     CrawlCancelled,

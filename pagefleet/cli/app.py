@@ -22,7 +22,8 @@ from pagefleet.cli.output import opened
 from pagefleet.cli.progress import say
 from pagefleet.cli.read import read
 from pagefleet.connection import open_pool
-from pagefleet.crawl import Crawl, load
+from pagefleet.crawl import Crawl
+from pagefleet.crawlfile import load, renamed
 from pagefleet.errors import PagefleetError, RedisUnusable
 from pagefleet.fleet import Fleet, Handle
 from pagefleet.settings import Settings
@@ -289,7 +290,7 @@ def _explain(words: str, context: Any) -> NoReturn:
 
 def _load(file: Path, name: str | None) -> Crawl:
     said = load(file)
-    return said.renamed(name) if name is not None else said
+    return renamed(said, name) if name is not None else said
 
 
 def _over(command: Callable[[Interrupts], Coroutine[Any, Any, int | None]]) -> int:

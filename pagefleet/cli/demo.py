@@ -18,7 +18,7 @@ from typing import Any
 from pagefleet.cli import airports
 from pagefleet.cli.local import LocalFleet
 from pagefleet.cli.progress import Progress, beside
-from pagefleet.crawl import parse
+from pagefleet.crawlfile import parse
 from pagefleet.embedded import embedded
 from pagefleet.errors import PagefleetError
 from pagefleet.fleet import Fleet, Handle, Status

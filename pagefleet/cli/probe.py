@@ -13,7 +13,8 @@ from rich.syntax import Syntax
 from pagefleet.cli.drain import DIRECTORY
 from pagefleet.cli.ending import UNVERIFIED, Refused
 from pagefleet.cli.progress import say
-from pagefleet.crawl import Crawl, load
+from pagefleet.crawl import Crawl
+from pagefleet.crawlfile import load, renamed
 from pagefleet.probe import Probed, probe
 from pagefleet.probe.report import crawl_file, summary
 from pagefleet.url import safe
@@ -74,7 +75,7 @@ async def find_out(url: str, headers: Mapping[str, str], name: str | None) -> Cr
 
 
 def _named(crawl: Crawl, name: str | None) -> Crawl:
-    return crawl if name is None else crawl.renamed(name)
+    return crawl if name is None else renamed(crawl, name)
 
 
 def _requests(found: Probed) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pagefleet.paginators.cursors import Continue, NextCursor
+from pagefleet.paginators.cursors import Continue, NextCursor, Then
 from pagefleet.paginators.keyset import Keyset
 from pagefleet.paginators.links import LinkHeader, LinkObject, NextUrl, parse_link
 from pagefleet.paginators.numbers import Offset, PageNumber, Single
@@ -34,6 +34,7 @@ __all__ = [
     "Paginator",
     "Rule",
     "Single",
+    "Then",
     "parse_link",
 ]
 

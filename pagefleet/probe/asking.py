@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from pagefleet.crawl import Crawl, Limits, parse
+from pagefleet.crawl import Crawl, Limits
+from pagefleet.crawlfile import parse
 from pagefleet.credentials import dressed
 from pagefleet.errors import CursorDied, Stop
 from pagefleet.fetch import Reply, Send, Wait, fetch

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from pagefleet.crawl import Crawl, parse
+from pagefleet.crawl import Crawl
+from pagefleet.crawlfile import parse
 
 
 class Confidence(StrEnum):

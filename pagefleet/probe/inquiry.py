@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from pagefleet.crawl import parse
+from pagefleet.crawlfile import parse
 from pagefleet.errors import Stop
 from pagefleet.page import Response
 from pagefleet.probe.asking import Asking, Spent, Steps
@@ -20,22 +20,22 @@ from pagefleet.probe.confirm import confirmed, unverified
 from pagefleet.probe.counting import Counting
 from pagefleet.probe.finding import Probed
 from pagefleet.probe.keysets import keyset
-from pagefleet.probe.observation import Observation, params_of
+from pagefleet.probe.observation import Observation
 from pagefleet.probe.observe import observe
-from pagefleet.probe.params import SIZES
-from pagefleet.probe.pointers import empty_pointers, flags
+from pagefleet.probe.pointers import empty_pointers, flags, names_next
 from pagefleet.probe.pointing import Pointing
 from pagefleet.probe.sameness import key_of
 from pagefleet.probe.totals import totals
 from pagefleet.probe.trial import tried
-from pagefleet.probe.words import plain
 from pagefleet.url import safe
 
 PLACES = 3
 """So many arrays are considered."""
 NEAR = 4.0
 """Points by which one may be behind the likeliest."""
-ROUND = 5
+CERTAIN = 2
+"""Signs of the only page, by which it is known without asking for another. As many it takes where a next one is named
+all the same: Paddle's last page does, and so does a first one whose cursor goes nobody knows where."""
 
 
 def inquire(url: str, headers: Mapping[str, str]) -> Steps[Probed]:
@@ -158,7 +158,7 @@ class _Search:
         return self._keep(trial) if trial else None
 
     def _by_counting(self, case: Case) -> Steps[Trial | None]:
-        if not case.says_more and len(_signs_of_one_page(case)) >= (1 if _is_odd(case) else 2):
+        if not case.says_more and len(_signs_of_one_page(case)) >= CERTAIN:
             return None
         counting = Counting(self._asking, case)
         held = [self._keep(trial) for trial in (yield from counting.search())]
@@ -170,7 +170,10 @@ class _Search:
     def _one_page(self, case: Case) -> Steps[Trial | None]:
         if case.says_more:
             return None
-        for paginate, evidence in _signs_of_one_page(case):
+        signs = _signs_of_one_page(case)
+        if names_next(case) and len(signs) < CERTAIN:
+            return None
+        for paginate, evidence in signs:
             trial = yield from tried(self._asking, case, case.said(paginate), evidence, 1)
             if trial.standing is Standing.ENDS:
                 return trial
@@ -187,9 +190,3 @@ def _signs_of_one_page(case: Case) -> list[tuple[Mapping[str, Any], str]]:
     if case.total and case.declared == case.count:
         found.append(({"kind": "none"}, f"{case.total.path} declares {case.declared} documents, and all are there"))
     return found
-
-
-def _is_odd(case: Case) -> bool:
-    """A number of documents that is no usual size of a page."""
-    asked = {value for name, value in params_of(case.url) if plain(name) in SIZES}
-    return case.count % ROUND != 0 and str(case.count) not in asked

@@ -19,10 +19,20 @@ from pagefleet.connection import is_out_of_memory, patiently
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Cursor, Quarantined
 
-Commitment = (
-    Literal["committed", "fenced", "conflict", "circle", "full", "gone"]
-    | Literal["paused", "cancelled", "failed", "finished", "queued", "snoozed"]
-)
+Commitment = Literal[
+    "committed",
+    "fenced",
+    "conflict",
+    "circle",
+    "full",
+    "gone",
+    "paused",
+    "cancelled",
+    "failed",
+    "finished",
+    "queued",
+    "snoozed",
+]
 Ending = Literal["", "last", "yield"]
 Verb = Literal["pause", "resume", "cancel", "replay"]
 

@@ -5,7 +5,7 @@ import tomllib
 import pytest
 
 from pagefleet.cli.presets import crawl_file
-from pagefleet.crawl import parse
+from pagefleet.crawlfile import parse
 from pagefleet.presets import about, names
 from tests.cli.shell import Shell
 

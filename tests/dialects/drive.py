@@ -6,7 +6,8 @@ from typing import Any, TypeGuard
 
 import httpx
 
-from pagefleet.crawl import Crawl, parse
+from pagefleet.crawl import Crawl
+from pagefleet.crawlfile import parse
 from pagefleet.page import Page
 from pagefleet.pages import pages
 from pagefleet.presets import applied

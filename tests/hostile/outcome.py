@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pagefleet.crawl import Crawl, parse
+from pagefleet.crawl import Crawl
+from pagefleet.crawlfile import parse
 from pagefleet.errors import RetryLater, Stop
 from pagefleet.page import Checkpoint, Cursor, Page
 from pagefleet.pages import Pages, pages

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pagefleet.crawl import parse
+from pagefleet.crawlfile import parse
 from pagefleet.decode import is_object
 from pagefleet.probe.asking import MOST
 from pagefleet.probe.report import crawl_file

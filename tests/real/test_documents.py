@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pagefleet import Crawl, documents, load, pages
-from pagefleet.crawl import parse
+from pagefleet.crawlfile import parse
 from tests.real.endpoints import CRAWLS, NAMES, collections_of, filled_in, site_of
 from tests.real.process import Site
 from tests.real.records import PAGE, SIZES

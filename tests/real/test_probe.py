@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from pagefleet import Stop, documents
-from pagefleet.crawl import parse
+from pagefleet.crawlfile import parse
 from pagefleet.probe import probe
 from pagefleet.probe.report import crawl_file
 from tests.real.endpoints import site_of

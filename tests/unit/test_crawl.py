@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pagefleet.crawl import Crawl, Limits, load, parse, parse_rate
+from pagefleet.crawl import Crawl, Limits, parse_rate
+from pagefleet.crawlfile import load, parse
 from pagefleet.errors import CrawlError
 from pagefleet.paginators import Offset, Single
 
@@ -171,7 +172,7 @@ OFFSET: Mapping[str, Any] = {"kind": "offset"}
         ({"limits": {"boddy": 1}}, ["limits.boddy is 1: there is no such field; did you mean body?"]),
         (
             {"limits": {"zzz": 1}},
-            ["limits.zzz is 1: there is no such field; the fields are backlog, body, seconds, attempts"],
+            ["limits.zzz is 1: there is no such field; the fields are backlog, body, ratio, documents,"],
         ),
         ({"ratte": "1/s"}, ["ratte is '1/s': there is no such field; did you mean rate?"]),
         ({"zzz": "1/s"}, [f"zzz is '1/s': there is no such field; {FIELDS}"]),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pagefleet import load
-from pagefleet.crawl import parse
+from pagefleet.crawlfile import parse
 
 ROOT = Path(__file__).parents[2]
 

@@ -21,9 +21,14 @@ PACKAGES = {
     "pagefleet_scheduler": ROOT / "scheduler" / "pagefleet_scheduler",
 }
 PURE = [
-    *("page", "redaction", "errors", "url", "decode", "formats", "jsonpath", "markup", "crawl", "presets", "credentials"),
-    *("paginators", *(f"paginators.{part}" for part in ("rule", "places", "opaque", "links", "cursors"))),
-    *("paginators.numbers", "paginators.keyset", "fetch", "walk", "reading", "watch", "merge", "children", "states", "verdict", "keys"),
+    *("page", "errors", "url", "decode", "formats", "jsonpath", "markup", "crawl", "crawlfile", "presets"),
+    *(
+        "credentials",
+        "paginators",
+        *(f"paginators.{part}" for part in ("rule", "places", "opaque", "links", "cursors")),
+    ),
+    *("paginators.numbers", "paginators.keyset", "fetch", "walk", "reading", "watch", "merge", "children"),
+    *("states", "verdict", "keys"),
 ]
 """They decide, and never wait."""
 IO = {"asyncio", "aiohttp", "redis", "socket", "ssl", "subprocess", "threading", "time", "anyio"}
