@@ -150,6 +150,16 @@ OFFSET: Mapping[str, Any] = {"kind": "offset"}
         ({"format": "html", "documents": "a", "total": "b::c"}, ["the crawl: total: 'b::c': behind :: comes text or"]),
         ({"format": "yaml"}, ["format is 'yaml': it must be 'auto', 'json', 'ndjson', 'csv', 'tsv', 'xml' or 'html'"]),
         ({"cap": 0}, ["cap is 0: it must be greater than 0"]),
+        ({"each": {"url": "/a", "keey": 1}}, ["each.keey is 1: there is no such field; did you mean key?"]),
+        ({"each": {"url": "/a", "paginate": "x"}}, [f"each.paginate is 'x': {KINDS}"]),
+        (
+            {"each": {"url": "/a", "paginate": {**OFFSET, "strat": 1}}},
+            ["each.paginate.strat is 1: there is no such field; did you mean start?"],
+        ),
+        (
+            {"paginate": {"kind": "cursor", "then": {"boddy": 1}}, "documents": "d"},
+            ["paginate.then.boddy is 1: there is no such field; did you mean body?"],
+        ),
         ({"each": {"url": "/a/{b[}"}}, ["each is {'url': '/a/{b[}'}: 'b[' is not a path"]),
         ({"each": {"url": "/a", "include": {"a": "$"}}}, ["each.include.a is '$': '$' is the whole body"]),
         ({"total": "a"}, ["the crawl: documents='$' makes the body an array, which has no 'a': name the member that"]),
