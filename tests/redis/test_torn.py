@@ -18,7 +18,6 @@ from pathlib import Path
 
 import pytest
 
-import pagefleet.embedded  # noqa: F401  # the module; `pagefleet.embedded` is its function
 from pagefleet.embedded import embedded
 from pagefleet.keys import QUEUE
 from pagefleet.scripts import Ending
