@@ -1,0 +1,74 @@
+"""Schedulers: any number of them does what one does, and a Redis that was away is no reason to rescue everybody."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from pagefleet_scheduler.scheduler import Sweeper
+
+from pagefleet.keys import SliceKeys
+from pagefleet.settings import Settings
+from tests.redis.actors import LEASE, Case, Hand, case, wait_until
+
+PATIENCE = 1.0
+"""Seconds: the length of a lease, to the schedulers here. They let it pass when Redis was away for half of it."""
+
+
+def sweeper(c: Case) -> Sweeper:
+    return Sweeper(c.redis, c.scripts, Settings(lease=PATIENCE, renew=PATIENCE / 3))
+
+
+@asynccontextmanager
+async def leased(url: str, crawls: int) -> AsyncGenerator[list[tuple[Case, Hand]]]:
+    """Crawls in the hands of workers; in the end all of them are finished."""
+    async with case(url, 1, 1) as c:
+        every = [replace(c, keys=SliceKeys(f"crawl{number}")) for number in range(crawls)]
+        for one in every:
+            await one.enqueue()
+        yield [(one, await one.lease()) for one in every]
+        for one in every:
+            if await one.state() == "queued":
+                await one.finish(await one.lease())
+            assert await one.state() == "finished"
+            assert await one.is_whole()
+
+
+@pytest.mark.invariant("O-6")
+async def test_five_schedulers_at_once_rescue_each_slice_once(redis_url: str) -> None:
+    async with leased(redis_url, 40) as every:
+        for one, _ in every:
+            await one.run_out()
+        swept = await asyncio.gather(*(sweeper(every[0][0]).sweep() for _ in range(5)))
+        assert sum(swept, Counter[str]())["rescued"] == 40
+        for one, _ in every:
+            row = await one.row()
+            assert (row["rescued"], row["leases"]) == ("1", "2")
+        assert sorted(await every[0][0].jobs()) == sorted(f"{one.keys.tag}:2" for one, _ in every)
+
+
+@pytest.mark.invariant("C-13")
+async def test_a_redis_that_was_away_is_no_reason_to_rescue_everybody(redis_url: str) -> None:
+    """The leases ran out meanwhile. Who is still there renews; who has died is rescued, a lease later."""
+    async with leased(redis_url, 4) as every:
+        (dead, _), *alive = every
+        watching = sweeper(dead)
+        assert await watching.sweep() == Counter(leased=4)
+        for one, _ in every:
+            await one.run_out()
+        await dead.call("CLIENT", "PAUSE", round(1000 * PATIENCE * 0.7), "ALL")
+        assert not await watching.sweep()
+        for one, hand in alive:
+            assert await one.scripts.renew(one.keys, hand.fence, LEASE) == "running"
+        found = Counter[str]()
+
+        async def is_rescued() -> bool:
+            found.update(await watching.sweep())
+            return await dead.state() == "queued"
+
+        await wait_until(is_rescued)
+        assert found["rescued"] == 1
+        for one, hand in alive:
+            await one.finish(hand)
