@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,8 +48,8 @@ class Machine:
         self._environment = {**os.environ, **environment}
         self._all: list[Child] = []
 
-    def start_redis(self) -> None:
-        """With its append-only file on, as an embedded one has it."""
+    def start_redis(self, **environment: str) -> None:
+        """With its append-only file on, as an embedded one has it; `environment` is for this process alone."""
         server = find_server()
         assert server is not None
         options = {
@@ -60,7 +60,7 @@ class Machine:
             "appendonly": "yes",
         }
         words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
-        self.redis = self._start([str(server), *words])
+        self.redis = self._start([str(server), *words], environment)
 
     def start_worker(self, concurrency: int = 10, *, url: str | None = None, processes: int = 1) -> Child:
         """One more worker; `url` when it reaches Redis another way."""
@@ -75,10 +75,11 @@ class Machine:
         self.schedulers.append(child)
         return child
 
-    def _start(self, command: list[str]) -> Child:
+    def _start(self, command: list[str], more: Mapping[str, str] | None = None) -> Child:
+        environment = {**self._environment, **(more or {})}
         with (self.place / "log").open("ab") as log:
             child = subprocess.Popen(
-                command, cwd=self.place, env=self._environment, stdout=log, stderr=log, start_new_session=True
+                command, cwd=self.place, env=environment, stdout=log, stderr=log, start_new_session=True
             )
         self._all.append(child)
         return child

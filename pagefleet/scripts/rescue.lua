@@ -26,8 +26,8 @@ if state == 'queued' then
   end
   local start = redis.call('ZSCORE', queue, job)
   if start and redis.call('EXISTS', 'arq:job:' .. job) == 1 and redis.call('EXISTS', 'arq:in-progress:' .. job) == 0 then
-    if tonumber(start) > now then
-      redis.call('ZADD', queue, now, job) -- Redis' clock went back, and arq would wait until it is there again
+    if tonumber(start) > now - SKEW then
+      redis.call('ZADD', queue, now - SKEW, job) -- Redis' clock went back: the job would stand behind all later ones
     end
     redis.call('ZADD', due, now + GRACE, tag)
     return 'waiting'
