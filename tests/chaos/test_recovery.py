@@ -11,6 +11,7 @@ import pytest
 from pagefleet import Crawl, Fleet, Handle, Status
 from tests.api import Api, api, description
 from tests.machine import Machine, assert_nothing_left, assert_whole, machine, wait_until
+from tests.proxy import Fault, Kind, Proxy
 
 pytestmark = pytest.mark.chaos
 
@@ -151,6 +152,24 @@ async def test_redis_away_for_30_s(server: Api, here: Machine) -> None:
         await again.wait(30)
     assert [child.poll() for child in (scheduler, *workers)] == [None, None, None]
     await assert_nothing_left(here.url)
+
+
+async def test_redis_goes_away_while_a_worker_starts(server: Api, here: Machine) -> None:
+    """Its first connection has shown that there is a usable Redis; arq's own, the second one, then gets nowhere."""
+    greetings = 0
+
+    def weather(command: bytes) -> Fault | None:
+        nonlocal greetings
+        greetings += b"LIB-NAME" in command
+        return Fault(Kind.SWALLOW, b"") if b"LIB-NAME" in command and 1 < greetings < 6 else None
+
+    async with Proxy.to(here.url) as proxy, Fleet(here.url) as fleet:
+        proxy.weather = weather
+        worker = here.start_worker(url=proxy.url)
+        await (await fleet.enqueue(crawl(server, "greeted", 20))).wait(60)
+        assert worker.poll() is None
+    assert greetings > 6
+    assert "Traceback" not in here.log()
 
 
 async def test_sigterm_while_redis_is_away(server: Api, here: Machine) -> None:

@@ -14,7 +14,7 @@ from arq.connections import ArqRedis
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
-from pagefleet.connection import open_pool
+from pagefleet.connection import LONGEST_BACKOFF, open_pool
 from pagefleet.fleet import Fleet
 from pagefleet.keys import QUEUE
 from pagefleet.settings import Settings
@@ -37,6 +37,15 @@ class FleetWorker(Worker):
         station: Station = self.ctx["station"]
         station.drain()
         super().handle_sig_wait_for_completion(signum)
+
+    async def main(self) -> None:
+        """arq begins by asking Redis about itself, and would end if that is away just then."""
+        while True:
+            try:
+                return await super().main()
+            except (RedisError, OSError) as error:
+                log.warning("starting arq: %s; trying again", error)
+                await asyncio.sleep(LONGEST_BACKOFF)
 
     async def _poll_iteration(self) -> None:
         try:
