@@ -13,6 +13,8 @@ import signal
 import subprocess
 import sys
 import traceback
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pagefleet_scheduler.__main__
@@ -50,6 +52,16 @@ class Nursery:
         self._program.stdin.write(" ".join(words).encode() + b"\n")
         self._program.stdin.flush()
         return self._program.stdout.readline().decode().strip()
+
+
+@contextmanager
+def nursing(log: Path, environment: Mapping[str, str]) -> Generator[Nursery]:
+    """Where workers and schedulers come from for the length of the block; none of them is left."""
+    nursery = Nursery(log, {"PAGEFLEET_ALLOW": "127.0.0.1", **os.environ, **environment})
+    try:
+        yield nursery
+    finally:
+        nursery.close()
 
 
 def main() -> None:

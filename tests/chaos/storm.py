@@ -4,7 +4,6 @@ outcome = await weather_the_storm(place, Options("a seed"))       `python -m tes
 """
 
 import asyncio
-import os
 import re
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from pagefleet.tasks import ended
 from tests import api
 from tests.chaos.crew import Crew
 from tests.chaos.judge import Judge
-from tests.chaos.nursery import Nursery
+from tests.chaos.nursery import nursing
 from tests.chaos.schedule import PAIR, PROCESSES, SINGLE, Blow, schedule
 from tests.chaos.servers import Pair, Servers, Single
 from tests.chaos.weather import Weather
@@ -67,7 +66,7 @@ async def weather_the_storm(place: Path, options: Options) -> Outcome:
     outcome = Outcome()
     tally = outcome.tally
     servers = _servers(place, options, tally)
-    with serving() as url, nursing(place / "log") as nursery:
+    with serving() as url, nursing(place / "log", SHORT) as nursery:
         async with servers, Fleet(servers.proxies[1].url, patience=float("inf")) as fleet:
             crew = Crew(nursery, servers, tally, options.workers)
             work = Work(fleet, url, f"{options.seed} work", tally)
@@ -196,13 +195,3 @@ def serving() -> Generator[str]:
     finally:
         server.kill()
         server.communicate()
-
-
-@contextmanager
-def nursing(log: Path) -> Generator[Nursery]:
-    """Where workers and schedulers come from; none of them is left."""
-    nursery = Nursery(log, {"PAGEFLEET_ALLOW": "127.0.0.1", **os.environ, **SHORT})
-    try:
-        yield nursery
-    finally:
-        nursery.close()

@@ -9,7 +9,9 @@ import anyio
 import pytest
 
 from pagefleet import Crawl, Fleet, Handle, Status
+from pagefleet.source import PythonSource
 from tests.api import Api, api, description
+from tests.chaos.nursery import nursing
 from tests.machine import Machine, assert_nothing_left, assert_whole, machine, wait_until
 from tests.proxy import Fault, Kind, Proxy
 
@@ -95,25 +97,69 @@ async def test_sigterm_frees_the_lease_within_half_a_second(server: Api, here: M
         assert (await handle.status()).state == "queued"
 
 
-async def test_twenty_sigterms_do_not_fail_a_crawl(server: Api, here: Machine) -> None:
+async def test_fifty_sigterms_do_not_fail_a_crawl(server: Api, here: Machine) -> None:
     here.start_scheduler()
     async with Fleet(here.url) as fleet:
-        handle = await fleet.enqueue(crawl(server, "drained", 1000))
-        for turn in range(20):
-            worker = here.start_worker()
-            before = (await handle.status()).documents
+        handle = await fleet.enqueue(crawl(server, "drained", 4000))
+        with nursing(here.place / "log", {}) as nursery:
+            for turn in range(50):
+                worker = nursery.start("worker", "--redis", here.url)
+                before = (await handle.status()).documents
 
-            async def goes_on(before: int = before) -> bool:
-                status = await handle.status()
-                return status.documents > before or status.state.is_over
+                async def goes_on(before: int = before) -> bool:
+                    status = await handle.status()
+                    assert status.state in ("queued", "running")
+                    return status.documents > before
 
-            await wait_until(goes_on)
-            worker.send_signal(signal.SIGTERM if turn % 2 else signal.SIGINT)
-            assert worker.wait(10) == 0
+                async def has_ended(worker: int = worker) -> bool:
+                    return not nursery.signal(worker, 0)
+
+                await wait_until(goes_on)
+                nursery.signal(worker, signal.SIGTERM if turn % 2 else signal.SIGINT)
+                await wait_until(has_ended, 10)
         here.start_worker()
-        assert (await handle.wait(60)).rescued == 0
-        await assert_whole(handle, "drained", 1000)
+        status = await handle.wait(60)
+        assert (status.rescued, status.leases) == (0, 51)
+        await assert_whole(handle, "drained", 4000)
     await assert_nothing_left(here.url)
+
+
+STALLING = """
+import time
+from pathlib import Path
+from pagefleet import Page, source
+
+@source(key="n")
+async def stalling(client, cursor, count):
+    for number in range(cursor or 0, count):
+        if number == 50 and not Path("stalled").exists():
+            Path("stalled").touch()
+            time.sleep(3 * 1.2)
+        yield Page([{"n": number}], cursor=number + 1)
+"""
+
+
+async def test_the_event_loop_of_a_worker_stalls_for_three_leases(tmp_path: Path) -> None:
+    """Its slice is rescued and finished elsewhere; what it does when it wakes up changes nothing."""
+    (tmp_path / "stalling_source.py").write_text(STALLING)
+    short = {"PAGEFLEET_LEASE": "1.2", "PAGEFLEET_RENEW": "0.4", "PAGEFLEET_SWEEP": "0.2"}
+    with machine(tmp_path, **short) as here:
+        await here.answers()
+        here.start_scheduler()
+        workers = [here.start_worker() for _ in range(2)]
+        async with Fleet(here.url) as fleet:
+            made = PythonSource(name="stalled", function="stalling_source:stalling", arguments={"count": 100}, key="n")
+            handle = await fleet.enqueue(made)
+            assert (await handle.wait(60)).rescued == 1
+            assert [document.json()["n"] async for document in handle.documents()] == list(range(100))
+
+            async def is_awake() -> bool:
+                return "stalled:0 left: fenced" in here.log()
+
+            await wait_until(is_awake, 30)
+            assert [document.json()["n"] async for document in handle.documents()] == list(range(100))
+        assert [worker.poll() for worker in workers] == [None, None]
+        await assert_nothing_left(here.url)
 
 
 async def test_redis_killed_and_restarted_in_the_middle(server: Api, here: Machine) -> None:
