@@ -87,6 +87,7 @@ async def _here(tmp_path: Path, clock: Clock) -> AsyncGenerator[Machine]:
         started.end_all()
 
 
+@pytest.mark.invariant("C-14")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("is_killed", [False, True])
 async def test_an_hour_forth_and_two_back(here: Machine, clock: Clock, *, is_killed: bool) -> None:

@@ -50,6 +50,7 @@ def pid(status: Status) -> int:
     return int(status.worker.rpartition(":")[2])
 
 
+@pytest.mark.invariant("C-10")
 async def test_kill_9_to_the_next_page_elsewhere_takes_at_most_10_s(server: Api, here: Machine) -> None:
     here.start_scheduler()
     for _ in range(2):
@@ -76,6 +77,7 @@ async def test_kill_9_to_the_next_page_elsewhere_takes_at_most_10_s(server: Api,
     await assert_nothing_left(here.url)
 
 
+@pytest.mark.invariant("C-11")
 async def test_sigterm_frees_the_lease_within_half_a_second(server: Api, here: Machine) -> None:
     """In the middle of a slow answer, and no page is lost or fetched into the stream twice."""
     worker = here.start_worker()
@@ -97,6 +99,7 @@ async def test_sigterm_frees_the_lease_within_half_a_second(server: Api, here: M
         assert (await handle.status()).state == "queued"
 
 
+@pytest.mark.invariant("C-12")
 async def test_fifty_sigterms_do_not_fail_a_crawl(server: Api, here: Machine) -> None:
     here.start_scheduler()
     async with Fleet(here.url) as fleet:
@@ -139,6 +142,7 @@ async def stalling(client, cursor, count):
 """
 
 
+@pytest.mark.invariant("C-2")
 async def test_the_event_loop_of_a_worker_stalls_for_three_leases(tmp_path: Path) -> None:
     """Its slice is rescued and finished elsewhere; what it does when it wakes up changes nothing."""
     (tmp_path / "stalling_source.py").write_text(STALLING)
@@ -179,6 +183,7 @@ async def test_redis_killed_and_restarted_in_the_middle(server: Api, here: Machi
     await assert_nothing_left(here.url)
 
 
+@pytest.mark.invariant("O-2")
 async def test_redis_away_for_30_s(server: Api, here: Machine) -> None:
     """Busy and idle workers live on, and the crawl is finished by the worker that had it or by another."""
     scheduler = here.start_scheduler()
@@ -200,6 +205,7 @@ async def test_redis_away_for_30_s(server: Api, here: Machine) -> None:
     await assert_nothing_left(here.url)
 
 
+@pytest.mark.invariant("O-2")
 async def test_redis_goes_away_while_a_worker_starts(server: Api, here: Machine) -> None:
     """Its first connection has shown that there is a usable Redis; arq's own, the second one, then gets nowhere."""
     greetings = 0

@@ -10,6 +10,7 @@ from tests.chaos.storm import Options, weather_the_storm
 pytestmark = pytest.mark.chaos
 
 
+@pytest.mark.invariant("C-1", "C-2", "C-3", "C-4", "C-6", "C-9", "C-15")
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(("setup", "loss"), [("single", "power loss"), ("pair", "failover")])
 async def test_every_document_once_in_order_and_under_its_id(tmp_path: Path, setup: str, loss: str) -> None:

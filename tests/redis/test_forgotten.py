@@ -37,6 +37,7 @@ async def read_all(handle: Handle, consumer: str | None, read: list[str]) -> Non
         read.append(document.id)  # noqa: PERF401  # others look at it meanwhile
 
 
+@pytest.mark.invariant("C-15", "L-1")
 @pytest.mark.parametrize("consumer", ["reader", None])
 async def test_what_a_reader_acknowledged_may_be_forgotten(redis_url: str, consumer: str | None) -> None:
     """The slice waits for room then, and the reader for documents behind those that Redis still has."""
