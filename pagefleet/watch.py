@@ -14,13 +14,16 @@ from pagefleet.paginators import Answer
 REMEMBERED = 5_000
 """Pages among which a circle is recognised, and documents among which one that comes twice is."""
 
+DIGEST = 16
+"""Digits of a page's digest; behind them are those of its last document."""
+
 
 class Watch:
     """Sees the pages of one walk go by. `before` is the digest of the page before the first."""
 
     def __init__(self, crawl: Crawl, before: str) -> None:
         self._crawl, self._rule = crawl, crawl.paginate
-        self._before = before
+        self._before, self._mark = before, before[DIGEST:]
         self._doubts: list[str] = []
         self._seen: OrderedDict[tuple[str, str] | int, None] = OrderedDict()
 
@@ -36,7 +39,7 @@ class Watch:
 
     def restart(self) -> str:
         """The pages may come again; answers the digest of the last one."""
-        before, self._before = self._before, ""
+        before, self._before, self._mark = self._before, "", ""
         self._seen.clear()
         return before
 
@@ -76,6 +79,9 @@ class Watch:
         """Rows that shifted under the walk: some of them come again, or the total falls."""
         if self._crawl.key and any(hash(document) in self._seen for document in page.documents):
             self.doubt("overlap")
+        if self._crawl.key and self._mark and any(_mark(document) == self._mark for document in page.documents):
+            self.doubt("overlap")  # with a page that another worker saw
+        self._mark = ""
         if total is not None and page.total is not None and page.total < total:
             self.doubt("shrunk")
 
@@ -87,5 +93,11 @@ class Watch:
 
 
 def digest(documents: Sequence[bytes]) -> str:
-    """Of the documents in order; 16 hexadecimal digits."""
-    return hashlib.blake2b(b"\n".join(documents), digest_size=8).hexdigest()
+    """Of the documents in order, 16 hexadecimal digits, and of the last one 8: who goes on from a checkpoint knows no
+    other document of the page before."""
+    whole = hashlib.blake2b(b"\n".join(documents), digest_size=DIGEST // 2).hexdigest()
+    return whole + _mark(documents[-1]) if documents else whole
+
+
+def _mark(document: bytes) -> str:
+    return hashlib.blake2b(document, digest_size=4).hexdigest()

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -146,12 +146,8 @@ def _collected(flow: Iterable[Page], most: int) -> Outcome:
     return outcome
 
 
-def rests(source: Crawl, outcome: Outcome) -> list[Outcome]:
-    """What comes from each checkpoint of a crawl on, its cursor having been to Redis and back."""
-    found: list[Outcome] = []
-    at = Checkpoint()
-    for page in outcome.pages[:-1]:
-        cursor = json.loads(json.dumps(page.cursor))
-        at = Checkpoint(at.page + 1, 0, cursor, at.documents + len(page.documents), page.total, page.digest)
-        found.append(_collected(Pages(source, at), 30))
-    return found
+def rest(source: Crawl, before: Sequence[Page]) -> Outcome:
+    """What comes behind these pages, from a checkpoint that has been to Redis and back."""
+    last, count = before[-1], sum(len(page.documents) for page in before)
+    cursor = json.loads(json.dumps(last.cursor))
+    return _collected(Pages(source, Checkpoint(len(before) + 1, 0, cursor, count, last.total, last.digest)), 30)

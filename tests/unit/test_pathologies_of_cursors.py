@@ -34,6 +34,7 @@ from tests.hostile.outcome import (
     assert_whole,
     crawl,
     drained,
+    rest,
 )
 
 
@@ -222,6 +223,17 @@ def test_p16_a_row_goes_at_the_front(server: Hostile, paginate: Paginate) -> Non
     assert outcome.numbers == [*range(10), *range(11, 25)]
     assert outcome.verdict[0] == "suspect"
     assert "shrunk" in outcome.verdict
+
+
+@pytest.mark.parametrize(("how", "word"), [("insert", "overlap"), ("delete", "shrunk")])
+@pytest.mark.parametrize("paginate", POSITIONS)
+def test_p16_rows_move_between_two_workers(server: Hostile, paginate: Paginate, how: str, word: str) -> None:
+    """The second one knows of the first page what a checkpoint holds."""
+    source = crawl(server, f"/p16-rows-move?as={how}", paginate)
+    first, *_ = drained(server, source).pages
+    outcome = Outcome([first, *rest(source, [first]).pages])
+    assert len(outcome.documents) == outcome.pages[-1].total
+    assert outcome.verdict == ("suspect", word)
 
 
 @pytest.mark.parametrize("how", ["insert", "delete"])

@@ -129,7 +129,7 @@ def test_from_every_cursor_the_rest() -> None:
 
 def test_pages_are_filled_in() -> None:
     first, *_, last = pages(numbers(count=4))
-    assert (first.documents, first.size, len(first.digest), first.is_last) == ([b"1", b"2"], 2, 16, False)
+    assert (first.documents, first.size, len(first.digest), first.is_last) == ([b"1", b"2"], 2, 24, False)
     assert (last.documents, last.cursor, last.is_last) == ([], 4, True)
 
 
