@@ -101,7 +101,9 @@ CASES: Mapping[str, Case] = {
         business.HubSpotSearch, {**BEARER, **body(filterGroups=[])}, [body(limit=201), params(limit=1)]
     ),
     "inaturalist": Case(portals.INaturalist, params(taxon_id=1), [params(order="desc"), params(per_page=201)]),
-    "internet-archive": Case(scholarly.InternetArchive, params(q="x"), [params(count=50)]),
+    "internet-archive": Case(
+        scholarly.InternetArchive, params(q="x"), [params(count=50), params(count=5000)], "no-pointer"
+    ),
     "jira": Case(business.Jira, {**BASIC, **params(jql="project = A")}, [STRANGER]),
     "kubernetes": Case(web.Kubernetes, BEARER, [STRANGER, params(limit=0)]),
     "mastodon": Case(web.Mastodon, {}, [params(limit="x")]),

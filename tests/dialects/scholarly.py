@@ -192,9 +192,9 @@ class Biorxiv(Model):
 
 
 class InternetArchive(Model):
-    """The cursor is missing on the last page, and fewer than 100 a page are refused."""
+    """The cursor is missing on the last page; with `count` it does not advance; total is that of the rest."""
 
-    page, path = 1000, "/services/search/v1/scrape"
+    page, path = 5000, "/services/search/v1/scrape"
 
     def document(self, number: int) -> Any:
         return {"identifier": f"item-{number}"}
@@ -202,7 +202,7 @@ class InternetArchive(Model):
     def answer(self, asked: Asked) -> Answered:
         given = asked.params("fields", "count", "cursor", need=["q"])
         size = number(given.get("count", 5000), 100, 10_000)
-        start = position(given["cursor"]) if "cursor" in given else 0
+        start = position(given["cursor"]) if "cursor" in given and "count" not in given else 0
         found = self.documents(start, size)
         more = {"cursor": token(start + len(found))} if start + len(found) < self.count else {}
-        return said({"items": found, "count": len(found), "total": self.count, **more})
+        return said({"items": found, "count": len(found), "total": self.count - start, **more})
