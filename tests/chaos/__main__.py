@@ -69,9 +69,10 @@ def long(seed: str, seconds: float, file: Path, minutes: float) -> Iterator[Opti
         missing := [name for name in FIGURES if count(total(file), name) < FIGURES[name]]
     ):
         number = len(lines(file))
-        setup = "pair" if number % 3 == 2 and "failovers" in missing else "single"
-        program = Path(wheel) if wheel and setup == "single" and number % 6 == 3 else None
-        yield Options(f"{seed}-{number}", setup, seconds, workers=6, program=program)
+        setups = [setup for setup, what in (("single", "power losses"), ("pair", "failovers")) if what in missing]
+        setup = (setups or ["single", "pair"])[number % (len(setups) or 2)]
+        program = Path(wheel) if wheel and setup == "single" and number % 3 == 2 else None
+        yield Options(f"{seed}-{number}", setup, seconds, workers=6, program=program, blows=(0.2, 0.7))
 
 
 def run(storm: Options, file: Path) -> list[str]:

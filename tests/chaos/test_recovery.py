@@ -206,22 +206,28 @@ async def test_redis_away_for_30_s(server: Api, here: Machine) -> None:
 
 
 @pytest.mark.invariant("O-2")
-async def test_redis_goes_away_while_a_worker_starts(server: Api, here: Machine) -> None:
-    """Its first connection has shown that there is a usable Redis; arq's own, the second one, then gets nowhere."""
+@pytest.mark.parametrize("first", [2, 3])
+async def test_redis_goes_away_while_a_worker_starts(server: Api, here: Machine, first: int) -> None:
+    """Its first connection has shown that there is a usable Redis; then arq's own, the second one, or those of the
+    first jobs get nowhere."""
     greetings = 0
 
     def weather(command: bytes) -> Fault | None:
         nonlocal greetings
         greetings += b"LIB-NAME" in command
-        return Fault(Kind.SWALLOW, b"") if b"LIB-NAME" in command and 1 < greetings < 6 else None
+        return Fault(Kind.SWALLOW, b"") if b"LIB-NAME" in command and first <= greetings < first + 4 else None
 
+    here.start_scheduler()
     async with Proxy.to(here.url) as proxy, Fleet(here.url) as fleet:
         proxy.weather = weather
+        handles = [await fleet.enqueue(crawl(server, f"greeted{n}", 20)) for n in range(4)]
         worker = here.start_worker(url=proxy.url)
-        await (await fleet.enqueue(crawl(server, "greeted", 20))).wait(60)
+        for handle in handles:
+            await handle.wait(60)
         assert worker.poll() is None
-    assert greetings > 6
+    assert greetings > first + 4
     assert "Traceback" not in here.log()
+    assert ("starting arq" if first == 2 else "arq's part in the job") in here.log()
 
 
 async def test_sigterm_while_redis_is_away(server: Api, here: Machine) -> None:

@@ -54,6 +54,13 @@ class FleetWorker(Worker):
             log.warning("polling arq's queue: %s; polling on", error)
             await self._recount()
 
+    async def run_job(self, job_id: str, score: int) -> None:
+        """A job that arq cannot begin or end, for Redis is away, is not lost: its slice is rescued."""
+        try:
+            await super().run_job(job_id, score)
+        except (RedisError, OSError) as error:
+            log.warning("arq's part in the job %s: %s; going on", job_id, error)
+
     async def _recount(self) -> None:
         """arq counts a job before it has taken it, and forgets to uncount it when Redis goes away in between."""
         running = sum(not task.done() for task in self.tasks.values())
