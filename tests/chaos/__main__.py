@@ -10,13 +10,15 @@ import importlib.util
 import json
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from tests.chaos.storm import Options, Outcome, weather_the_storm
 
@@ -46,7 +48,12 @@ def main() -> int:
     seconds = options.seconds or (LONG if options.long else 30.0)
     rounds = long(options.seed, seconds, file, options.minutes) if options.long else short(options.seed, seconds)
     print(f"SEED={options.seed}; counts go to {file}", flush=True)
-    faults = [fault for storm in rounds for fault in run(storm, file)]
+    faults = list[str]()
+    try:
+        for storm in rounds:
+            faults += run(storm, file)
+    except asyncio.CancelledError:
+        faults.append("it was stopped before its end")
     table(total(file))
     for fault in faults:
         print(f"WRONG: {fault}")
@@ -79,7 +86,7 @@ def run(storm: Options, file: Path) -> list[str]:
     """One storm, and its line in the file."""
     place = Path(tempfile.mkdtemp(prefix="pagefleet-chaos-"))
     started = time.monotonic()
-    outcome = asyncio.run(weather_the_storm(place, storm))
+    outcome = asyncio.run(until_told(weather_the_storm(place, storm)))
     took = round(time.monotonic() - started)
     with file.open("a") as out:
         line = {"options": asdict(storm), "took": took, "tally": outcome.tally, "faults": outcome.faults}
@@ -90,6 +97,13 @@ def run(storm: Options, file: Path) -> list[str]:
     else:
         shutil.rmtree(place)
     return [f"{storm.seed}: {fault}" for fault in outcome.faults]
+
+
+async def until_told(work: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """SIGTERM leaves no process behind, as Ctrl-C does."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 def said(outcome: Outcome) -> str:

@@ -7,6 +7,7 @@
 import asyncio
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,7 +24,7 @@ from redis.exceptions import RedisError
 
 from pagefleet.embedded import embedded, find_server
 from pagefleet.keys import CRAWLS, SliceKeys
-from tests.machine import wait_until
+from tests.machine import INSTALLED, wait_until
 from tests.proxy import Proxy
 
 SECOND = 1.0
@@ -62,17 +63,28 @@ def busy(found: Rows) -> int:
     return sum(bool(worker) for _, worker in found.values())
 
 
+def installed() -> Path:
+    """The machine's own server program, also in an activated environment, where the wheel's would come first."""
+    found = shutil.which("redis-server", path=INSTALLED) or shutil.which("valkey-server", path=INSTALLED)
+    program = Path(found) if found else find_server()
+    assert program is not None, "a storm needs a redis-server or valkey-server"
+    return program
+
+
 class Servers(ABC):
     """What both set-ups have. Two proxies lead to the primary; in a split brain each leads to one of its own."""
 
-    def __init__(self, place: Path, tally: Counter[str]) -> None:
+    def __init__(self, place: Path, tally: Counter[str], program: Path | None = None) -> None:
         self.place = place
         self.tally = tally
+        self._program = program or installed()
         self.proxies: list[Proxy] = []
         self.stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         await self._open()
+        async with client(self.url) as redis:
+            self.tally[f"storms over Redis {(await redis.info('server'))['redis_version']}"] += 1
         for _ in range(2):
             self.proxies.append(await self.stack.enter_async_context(Proxy.to(self.url)))
         return self
@@ -119,8 +131,7 @@ class Single(Servers):
     """An embedded Redis, of this program."""
 
     def __init__(self, place: Path, tally: Counter[str], program: Path | None = None) -> None:
-        super().__init__(place, tally)
-        self._program = program
+        super().__init__(place, tally, program)
         self._url = ""
         self._sizes: list[tuple[float, Path, int]] = []
 
@@ -208,8 +219,8 @@ class Single(Servers):
 class Pair(Servers):
     """A primary and a replica. The one that was the primary is thrown away at each failover."""
 
-    def __init__(self, place: Path, tally: Counter[str]) -> None:
-        super().__init__(place, tally)
+    def __init__(self, place: Path, tally: Counter[str], program: Path | None = None) -> None:
+        super().__init__(place, tally, program)
         self._number = 0
         self._all: list[subprocess.Popen[bytes]] = []
 
@@ -239,7 +250,7 @@ class Pair(Servers):
         options = {"port": port, "bind": "127.0.0.1", "dir": place, "save": "", "appendonly": "yes"}
         options |= {"repl-diskless-sync": "yes", "repl-diskless-sync-delay": 0, "logfile": place / "log"}
         words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
-        process = await asyncio.to_thread(subprocess.Popen, [str(find_server()), *words])
+        process = await asyncio.to_thread(subprocess.Popen, [str(self._program), *words])
         self._all.append(process)
         await answering(_url(port))
         return process, port, place

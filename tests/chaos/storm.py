@@ -84,7 +84,8 @@ async def weather_the_storm(place: Path, options: Options) -> Outcome:
 
 def _servers(place: Path, options: Options, tally: Counter[str]) -> Servers:
     place.mkdir(exist_ok=True, parents=True)
-    return Pair(place, tally) if options.setup == "pair" else Single(place, tally, options.program)
+    setup = Pair if options.setup == "pair" else Single
+    return setup(place, tally, options.program)
 
 
 async def under_way(work: Work, crawls: int) -> None:
