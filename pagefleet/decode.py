@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeGuard, TypeVar
 import msgspec
 from pydantic import AfterValidator
 
+from pagefleet.bounds import DEFAULT, Bounds
 from pagefleet.errors import Garbled, Stop
 
 SEGMENT = re.compile(r"""\.?(?:([^.\[\]'"\s]+)|\[(?:'([^']*)'|"([^"]*)")\])""")
@@ -77,9 +78,12 @@ class Decoder:
             )
         self._decoder = msgspec.json.Decoder[Any](self._type())
 
-    def decode(self, body: bytes) -> Decoded:
+    def decode(self, body: bytes, bounds: Bounds = DEFAULT) -> Decoded:
         """Slice the documents out; raises `Stop` when the body is not what the crawl says it is."""
         body = body.removeprefix(b"\xef\xbb\xbf")
+        bounds.check_depth(body)
+        if bounds.may_be_too_many(body) and (array := raw_at(body, self._names) if self._names else body):
+            bounds.check_array(array)
         try:
             str(body, "utf-8")
             tree, mend = taken_apart(self._decoder.decode, body)
@@ -98,7 +102,7 @@ class Decoder:
             raise self._missing(body, "an object")
         members = {member: _walk(tree, names) for member, names in self._members.items()}
         return Decoded(
-            documents=[mend(bytes(raw)) for raw in found],
+            documents=bounds.collected((mend(bytes(raw)) for raw in found), body),
             members={m: as_value(mend(bytes(v))) for m, v in members.items() if isinstance(v, msgspec.Raw)},
         )
 
@@ -113,7 +117,10 @@ class Decoder:
 
     def _missing(self, body: bytes, fault: str) -> Stop:
         try:
+            DEFAULT.check_tree(body)
             value: Any = json.loads(body, parse_int=read_int)
+        except Stop:
+            return Stop(f"documents={self._path!r} names no array in it: {fault}")
         except (ValueError, RecursionError) as error:
             return not_json(body, error)
         for depth, name in enumerate(self._names):
@@ -157,8 +164,14 @@ DIGITS = 4300
 """Python reads no longer whole number."""
 
 
+LONGEST_MEMBER = 1024**2
+"""Bytes of JSON that are made into Python objects beside the documents: cursors, totals, links."""
+
+
 def as_value(text: bytes) -> Any:
     """JSON as Python objects; a number that Python could not write the same again stays as it is written."""
+    if len(text) > LONGEST_MEMBER:
+        raise Stop(f"a member that is to be read has {len(text):,} bytes: it starts with {text[:60]!r}")
     return json.loads(text, parse_float=read_float, parse_int=read_int)
 
 
@@ -268,7 +281,7 @@ def is_array(value: object) -> TypeGuard[list[Any]]:
 
 def _describe(value: object) -> str:
     if is_object(value):
-        return "an object with the members " + ", ".join(map(repr, list(value)[:12]))
+        return f"an object with the members {', '.join(map(repr, list(value)[:12])):.160}"
     if is_array(value):
         return f"an array of {len(value)}"
     return "null" if value is None else f"the {type(value).__name__} {str(value)[:40]!r}"

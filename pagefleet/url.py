@@ -6,6 +6,9 @@ import httpx
 
 from pagefleet.errors import Stop
 
+LONGEST = 200
+"""Characters of a URL that are shown."""
+
 
 def origin(url: str) -> str:
     """Scheme, host and port: what credentials and budgets belong to."""
@@ -17,8 +20,10 @@ def origin(url: str) -> str:
 
 
 def safe(url: str) -> str:
-    """A URL for messages: without its query, where secrets live."""
-    return url.partition("?")[0] + ("?…" if "?" in url else "")
+    """A URL for messages: without its query, where secrets live, and not longer than a link has any reason to be."""
+    place, question, _ = url.partition("?")
+    shown = place if len(place) <= LONGEST else f"{place[:LONGEST]}…"
+    return f"{shown}?…" if question else shown
 
 
 def joined(base: str, link: str) -> str:
@@ -26,7 +31,7 @@ def joined(base: str, link: str) -> str:
     try:
         return str(httpx.URL(base).join(link))
     except (httpx.InvalidURL, ValueError) as error:
-        raise Stop(f"reading {safe(base)}: it leads on to {safe(link)[:200]!r}, which is no URL") from error
+        raise Stop(f"reading {safe(base)}: it leads on to {safe(link)!r}, which is no URL") from error
 
 
 def with_query(url: str, params: Sequence[tuple[str, str]]) -> str:
