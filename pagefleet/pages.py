@@ -28,6 +28,7 @@ from pagefleet.page import Checkpoint, Cursor, Document, Page
 from pagefleet.source import PythonSource, walk_python
 from pagefleet.tasks import ended
 from pagefleet.url import origin
+from pagefleet.verdict import Signals, Verdict, judge
 from pagefleet.walk import walk
 
 Source = Crawl | PythonSource
@@ -39,7 +40,8 @@ def pages(source: Source, cursor: Cursor = None) -> "Pages":
 
 
 def documents(source: Source) -> "Documents":
-    """The documents of a source, in the server's order, as its own bytes."""
+    """The documents of a source, in the server's order, as its own bytes. Its `verdict` says at the end whether they
+    are all."""
     return Documents(pages(source), parse_path(source.document_key) if source.document_key else ())
 
 
@@ -222,6 +224,9 @@ class Documents:
         self._names = names
         self._buffer: deque[Document] = deque()
         self._number = 0
+        self._seen = Signals(0)
+        self.verdict: Verdict | None = None
+        """Whether they are all, once the last one was given; None before."""
 
     def __aiter__(self) -> Self:
         return self
@@ -246,6 +251,9 @@ class Documents:
 
     def _fill(self, page: Page) -> None:
         self._number += 1
+        self._seen = seen(self._seen, page)
+        if page.is_last:
+            self.verdict = judge(self._seen)
         if page.quarantined:
             raise Stop(page.quarantined.reason)  # nobody here would hear of it otherwise
         self._buffer.extend(numbered(page, self._number, self._names))
@@ -262,6 +270,13 @@ class Documents:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def seen(before: Signals, page: Page) -> Signals:
+    """What there is to weigh, this page included."""
+    words = dict.fromkeys((*before.doubts.split(), *page.doubt.split()))
+    total = before.total if page.total is None else page.total
+    return Signals(before.documents + len(page.documents), total, doubts=" ".join(words))
 
 
 def numbered(page: Page, number: int, names: Names) -> Iterator[Document]:

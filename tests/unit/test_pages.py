@@ -317,3 +317,26 @@ def test_a_rate_is_kept(server: Api, drain: Drain) -> None:
 
 def test_limits_have_defaults_that_no_api_reaches() -> None:
     assert Limits() == Limits(backlog=100_000, body=67_108_864, seconds=60, attempts=5)
+
+
+# Whether they are all
+
+
+@pytest.mark.parametrize(
+    ("style", "paginate", "expected"),
+    [
+        ("offset", {"kind": "offset"}, "complete"),
+        ("cursor", {"kind": "none"}, "truncated: 10 documents, but the source declared 25"),
+        ("link_header", {"kind": "next_url"}, "truncated: 10 documents, but the source declared 25"),
+    ],
+)
+async def test_documents_say_whether_they_are_all(
+    server: Api, style: str, paginate: dict[str, str], expected: str
+) -> None:
+    crawl = Crawl.model_validate({**description(server.url, "v", style, count=25, size=10), "paginate": paginate})
+    by_async_for, by_for = documents(crawl), documents(crawl)
+    async for _ in by_async_for:
+        pass
+    for _ in by_for:
+        pass
+    assert str(by_async_for.verdict) == str(by_for.verdict) == expected
