@@ -4,6 +4,7 @@ The parts, from the page outwards:
 
     page.py decode.py                   values, and bytes to documents
     formats.py jsonpath.py markup.py    the same where JSON, or a plain chain of members, is not enough
+    bounds.py                           what a page may hold
     paginators/                         rules from one page to the next
     url.py errors.py redaction.py       whose a URL is and where it leads; what can go wrong, by what happens next
     crawl.py source.py                  what a crawl is: a description, or an async generator of yours

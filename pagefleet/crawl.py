@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from pagefleet.bounds import Bounds
 from pagefleet.decode import MemberPath, is_object, parse_path
 from pagefleet.formats import Format, Reader
 from pagefleet.page import Request
@@ -109,6 +110,11 @@ class Limits(_Description):
     """For one request, from connecting to the last byte."""
     attempts: int = Field(default=5, gt=0)
     """At one page, before the crawl fails with its checkpoint kept."""
+
+    @property
+    def bounds(self) -> Bounds:
+        """What of these holds for what is in a page."""
+        return Bounds(self.documents, self.document, self.depth)
 
 
 class Listing(_Description):

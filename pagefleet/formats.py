@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from pagefleet.bounds import DEFAULT, Bounds
 from pagefleet.decode import Decoded, Decoder, as_value, not_json, parse_path, raw_at, taken_apart
 from pagefleet.errors import Garbled, Stop
 from pagefleet.page import Response
@@ -21,6 +22,8 @@ CONTENT_TYPES = (
     (re.compile(r"text/tab-separated-values"), "tsv"),
 )
 """What a crawl need not declare. XML and HTML it must: their paths are in languages of their own."""
+MOST_LINES, MOST_COLUMNS = 100_000, 20_000
+"""Of one row of CSV; the reader takes one in one go."""
 ORIGINAL = "#original"
 WHOLE = "."
 """A path: the body is the one document."""
@@ -31,7 +34,7 @@ csv.field_size_limit(2**31 - 1)  # a page is bounded as a whole
 class BodyDecoder(Protocol):
     """Takes bodies in UTF-8 apart, whatever they are."""
 
-    def decode(self, body: bytes) -> Decoded: ...
+    def decode(self, body: bytes, bounds: Bounds = DEFAULT) -> Decoded: ...
 
 
 class Reader:
@@ -52,13 +55,13 @@ class Reader:
         self._given = (documents, tuple(dict.fromkeys(members)), spaces, with_original)
         _decoder(self._format, *self._given)  # paths that cannot be read are refused here
 
-    def read(self, response: Response) -> Decoded:
+    def read(self, response: Response, bounds: Bounds = DEFAULT) -> Decoded:
         """The documents of a response; raises `Stop` when it is not what it should be."""
         kind = response.headers.get("content-type", "").lower()
         name: str = self._format
         if self._is_auto:
             name = next((found for pattern, found in CONTENT_TYPES if pattern.match(kind)), name)
-        return _decoder(name, *self._given).decode(_in_utf8(response.body, kind, name))
+        return _decoder(name, *self._given).decode(_in_utf8(response.body, kind, name), bounds)
 
 
 @lru_cache(maxsize=256)
@@ -115,38 +118,48 @@ class WholeDecoder:
     def __init__(self, members: Sequence[str]) -> None:
         self._members = {member: parse_path(member) for member in members}
 
-    def decode(self, body: bytes) -> Decoded:
+    def decode(self, body: bytes, bounds: Bounds = DEFAULT) -> Decoded:
         """Raises `Stop` when it is not JSON."""
         body = body.removeprefix(BOM).strip(b" \t\r\n")
+        bounds.check_depth(body)
         try:
-            taken_apart(_whole.decode, body)
-        except (msgspec.DecodeError, RecursionError) as error:
+            check_json(body)
+        except (ValueError, RecursionError) as error:
             raise not_json(body, error) from error
         found = {member: raw_at(body, names) for member, names in self._members.items()}
-        return Decoded([body], {member: as_value(raw) for member, raw in found.items() if raw is not None})
+        members = {member: as_value(raw) for member, raw in found.items() if raw is not None}
+        return Decoded(bounds.collected((body,), body), members)
 
 
 _whole = msgspec.json.Decoder(msgspec.Raw)
 
 
+def check_json(text: bytes) -> None:
+    """Raises `ValueError`, and makes no objects."""
+    str(text, "utf-8")
+    taken_apart(_whole.decode, text)
+
+
 class NdjsonDecoder:
     """A document a line, as it stands there; an empty line is none."""
 
-    def decode(self, body: bytes) -> Decoded:
+    def decode(self, body: bytes, bounds: Bounds = DEFAULT) -> Decoded:
         """Raises `Stop` when a line is not JSON."""
-        documents: list[bytes] = []
-        for number, line in enumerate(body.removeprefix(BOM).split(b"\n"), 1):
-            text = line.strip(b" \t\r\x1e")  # RFC 7464 begins each with a record separator
+        bounds.check_depth(body)
+        return Decoded(bounds.collected(self._lines(body), body), {})
+
+    def _lines(self, body: bytes) -> Iterator[bytes]:
+        for number, line in enumerate(io.BytesIO(body.removeprefix(BOM)), 1):
+            text = line.strip(b" \t\r\n\x1e")  # RFC 7464 begins each with a record separator
             if not text:
                 continue
             try:
-                json.loads(text)
+                check_json(text)
             except (ValueError, RecursionError) as error:
                 raise Garbled(
                     f"line {number} of the page is not JSON ({error}): {text[:60].decode(errors='replace')!r}"
                 ) from error
-            documents.append(text)
-        return Decoded(documents, {})
+            yield text
 
 
 class CsvDecoder:
@@ -156,16 +169,16 @@ class CsvDecoder:
         self._delimiter = delimiter
         self._with_original = with_original
 
-    def decode(self, body: bytes) -> Decoded:
+    def decode(self, body: bytes, bounds: Bounds = DEFAULT) -> Decoded:
         """Raises `Stop` when the rows do not fit the first one."""
         try:
             text = body.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise Garbled(f"the page is not UTF-8: byte {error.start} is {body[error.start]:#04x}") from error
-        return Decoded([msgspec.json.encode(row) for row in self._rows(text)], {})
+        return Decoded(bounds.collected(map(msgspec.json.encode, self._rows(text)), body), {})
 
     def _rows(self, text: str) -> Iterator[Mapping[str, str]]:
-        lines = _Lines(text)
+        lines = _Lines(text, self._delimiter)
         rows = csv.reader(lines, delimiter=self._delimiter, strict=True)
         try:
             names = next(rows, list[str]())
@@ -187,16 +200,20 @@ class CsvDecoder:
 class _Lines:
     """Lines for the CSV reader, and those that it has taken for the row in hand: a quoted field may hold several."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, delimiter: str) -> None:
         self._lines = io.StringIO(text, newline="")
+        self._delimiter = delimiter
         self._taken: list[str] = []
 
     def __iter__(self) -> "_Lines":
         return self
 
     def __next__(self) -> str:
-        self._taken.append(next(self._lines))
-        return self._taken[-1]
+        line = next(self._lines)
+        self._taken.append(line)
+        if len(self._taken) > MOST_LINES or line.count(self._delimiter) > MOST_COLUMNS:
+            raise Stop(f"a row of the page has more than {MOST_LINES:,} lines, or {MOST_COLUMNS:,} columns")
+        return line
 
     def taken(self) -> str:
         row, self._taken = "".join(self._taken), []

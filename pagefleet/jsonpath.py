@@ -5,13 +5,14 @@ themselves: `$.data.items` and `$.data.items[*]` give the same ones. `.` is the 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from jsonpath_rfc9535 import JSONPathError, JSONPathNodeList, JSONPathQuery
 from jsonpath_rfc9535 import compile as compiled
 
+from pagefleet.bounds import DEFAULT, Bounds
 from pagefleet.decode import Decoded, is_object, not_json, read_float, read_int, taken_apart
 from pagefleet.errors import Stop
 
@@ -38,26 +39,27 @@ class JsonPathDecoder:
         self._query = None if documents == WHOLE else parse_query(documents)
         self._members = {member: parse_query(member) for member in members}
 
-    def decode(self, body: bytes) -> Decoded:
+    def decode(self, body: bytes, bounds: Bounds = DEFAULT) -> Decoded:
         """Cut the documents out; raises `Stop` when the body is not JSON, or the query names no array."""
         body = body.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n")
+        bounds.check_tree(body)
         try:
             tree = json.loads(body, parse_float=read_float, parse_int=read_int)
             members = {member: nodes[0].value for member, query in self._members.items() if (nodes := query.find(tree))}
-            return Decoded(self._documents(body, tree), members)
+            return Decoded(bounds.collected(self._documents(body, tree), body), members)
         except (ValueError, msgspec.DecodeError) as error:
             raise not_json(body, error) from error
         except RecursionError as error:
             raise Stop("the page is nested too deep to be read") from error
 
-    def _documents(self, body: bytes, tree: Any) -> list[bytes]:
+    def _documents(self, body: bytes, tree: Any) -> Iterator[bytes]:
         if self._query is None:
-            return [body]
+            return iter((body,))
         slices, found = _Slices(body), self._query.find(tree)
         if not self._query.singular_query():
-            return [slices.at(node.location) for node in found]
+            return (slices.at(node.location) for node in found)
         node = self._array(found)
-        return [slices.at((*node.location, index)) for index in range(len(node.value or ()))]
+        return (slices.at((*node.location, index)) for index in range(len(node.value or ())))
 
     def _array(self, found: JSONPathNodeList) -> Any:
         if not found:

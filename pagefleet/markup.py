@@ -19,10 +19,13 @@ from lxml import etree, html
 from lxml.cssselect import CSSSelector
 from lxml.etree import _Element as Element  # pyright: ignore[reportPrivateUsage]  # it has no other name
 
+from pagefleet.bounds import DEFAULT, Bounds
 from pagefleet.decode import Decoded, is_array, is_object
 from pagefleet.errors import Garbled, Stop
 
 ORIGINAL = "#original"
+MOST_NAMESPACES = 100
+"""That an element may use; each of its names is looked up among them."""
 
 NAMESPACES = {
     "atom": "http://www.w3.org/2005/Atom",
@@ -52,14 +55,15 @@ class XmlDecoder:
         self._path = documents
         self._with_original = with_original
 
-    def decode(self, body: bytes) -> Decoded:
+    def decode(self, body: bytes, bounds: Bounds = DEFAULT) -> Decoded:
         """Elements as JSON; raises `Stop` when the body is not XML, or has a DTD."""
+        bounds.check_markup(body)
         tree = _parse_xml(body)
         found: Any = self._documents(tree)
         if not is_array(found) or not all(isinstance(one, Element) for one in found):
             raise Stop(f"documents={self._path!r} names no elements; write an XPath that does")
         members = {member: value for member, path in self._members.items() if (value := _text(path(tree))) is not None}
-        return Decoded([self._document(element) for element in found], members)
+        return Decoded(bounds.collected(map(self._document, found), body), members)
 
     def _document(self, element: Element) -> bytes:
         mapped = as_json(element)
@@ -86,14 +90,15 @@ class HtmlDecoder:
         self._members = {member: _Extract(member) for member in members}
         self._with_original = with_original
 
-    def decode(self, body: bytes) -> Decoded:
+    def decode(self, body: bytes, bounds: Bounds = DEFAULT) -> Decoded:
         """Elements as JSON; HTML is never wrong, so an error page is only one without documents."""
+        bounds.check_markup(body)
         try:
             tree = html.document_fromstring(body, parser=html.HTMLParser(no_network=True))
         except etree.ParserError:  # nothing but blanks or comments
             return Decoded([], {})
         members = {member: value for member, extract in self._members.items() if (value := extract(tree)) is not None}
-        return Decoded([self._document(element) for element in _selected(self._documents, tree)], members)
+        return Decoded(bounds.collected(map(self._document, _selected(self._documents, tree)), body), members)
 
     def _document(self, element: Element) -> bytes:
         attributes: Mapping[str, str] = dict(cast("Any", element.attrib))
@@ -192,8 +197,12 @@ def _joined_text(element: Element) -> str:
 
 def _name(element: Element, tag: str) -> str:
     namespace, _, name = tag[1:].rpartition("}") if tag[:1] == "{" else ("", "", tag)
-    prefixes = {uri: prefix for prefix, uri in element.nsmap.items()}
-    prefix = prefixes.get(namespace)
+    if not namespace:
+        return name
+    known = element.nsmap
+    if len(known) > MOST_NAMESPACES:
+        raise Stop(f"an element of the page has more than {MOST_NAMESPACES} namespaces")
+    prefix = {uri: prefix for prefix, uri in known.items()}.get(namespace)
     return f"{prefix}:{name}" if prefix else name
 
 

@@ -16,7 +16,7 @@ class Reading:
     """Reads the responses of one crawl."""
 
     def __init__(self, crawl: Crawl) -> None:
-        self._error = crawl.error
+        self._error, self._bounds = crawl.error, crawl.limits.bounds
         self._reader, self._errors = crawl.reader(), crawl.error_reader()
 
     def decoded(self, request: Request, response: Response) -> Decoded:
@@ -27,7 +27,7 @@ class Reading:
         if response.status == HTTPStatus.NO_CONTENT:
             return Decoded([], {})
         try:
-            return self._reader.read(response)
+            return self._reader.read(response, self._bounds)
         except Stop as error:
             kind = response.headers.get("content-type", "no content type")
             found = f"reading {safe(request.url)} ({kind}): {error}"
@@ -38,7 +38,7 @@ class Reading:
         if self._error is None:
             return
         try:
-            members = self._errors.read(response).members if self._errors else dict[str, Any]()
+            members = self._errors.read(response, self._bounds).members if self._errors else dict[str, Any]()
         except Stop:
             return  # what is wrong with it is said when it is read
         if fault := Answer(response, (), members).find(self._error):

@@ -21,6 +21,7 @@ PACKAGES = {
     "pagefleet_scheduler": ROOT / "scheduler" / "pagefleet_scheduler",
 }
 PURE = [
+    *("redaction", "bounds"),
     *("page", "errors", "url", "decode", "formats", "jsonpath", "markup", "crawl", "crawlfile", "presets"),
     *(
         "credentials",
