@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from pagefleet.errors import Stop
 from pagefleet.page import Request, Response
 from tests.unit.dialects import Dialect, Fields, Sent, answered, assert_exact, collections, sent
 from tests.unit.test_dialects_of_cursors import at, third
@@ -169,6 +170,14 @@ def test_page(param: str, collection: Any, start: int, size: Fields, end: Any) -
     paginate: Fields = {"kind": "page", "param": param, "start": start, "past_end": end[2]}
     sizes = {"size_param": "header:X-Size", "size": size["limit"]} if size else {}
     assert_exact(server, said({**paginate, **sizes}, param))
+
+
+@pytest.mark.parametrize("kind", ["offset", "page"])
+@pytest.mark.parametrize("end", [(400, "the parameter is wrong"), (422, "no_such_page")])
+def test_an_error_with_other_words_or_another_status_is_none_of_these(kind: str, end: Any) -> None:
+    server = Counting([b"1", b"2"], 2, kind=kind, param=kind, start=0, end=end)
+    with pytest.raises(Stop, match=f"the server answered {end[0]}"):
+        assert_exact(server, said({"kind": kind, "start": 0, "past_end": ["400 no_such_page"]}))
 
 
 @given(
