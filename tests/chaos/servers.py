@@ -7,7 +7,6 @@
 import asyncio
 import logging
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,10 +21,11 @@ from typing import Any, Self
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from pagefleet.embedded import embedded, find_server
+from pagefleet.embedded import embedded
 from pagefleet.keys import CRAWLS, SliceKeys
-from tests.machine import INSTALLED, wait_until
+from tests.machine import wait_until
 from tests.proxy import Proxy
+from tests.redis.servers import at_hand
 
 SECOND = 1.0
 """What `appendfsync everysec` may lose."""
@@ -63,21 +63,13 @@ def busy(found: Rows) -> int:
     return sum(bool(worker) for _, worker in found.values())
 
 
-def installed() -> Path:
-    """The machine's own server program, also in an activated environment, where the wheel's would come first."""
-    found = shutil.which("redis-server", path=INSTALLED) or shutil.which("valkey-server", path=INSTALLED)
-    program = Path(found) if found else find_server()
-    assert program is not None, "a storm needs a redis-server or valkey-server"
-    return program
-
-
 class Servers(ABC):
     """What both set-ups have. Two proxies lead to the primary; in a split brain each leads to one of its own."""
 
     def __init__(self, place: Path, tally: Counter[str], program: Path | None = None) -> None:
         self.place = place
         self.tally = tally
-        self._program = program or installed()
+        self._program = program or next(iter(at_hand().values()))  # the machine's own comes first
         self.proxies: list[Proxy] = []
         self.stack = AsyncExitStack()
 
