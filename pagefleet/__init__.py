@@ -17,7 +17,7 @@ The parts, from the page outwards:
     secrets.py inflate.py               what is looked up at the moment of sending; bodies, a small piece at a time
     http.py budget.py pages.py          the I/O: `pages()` and `documents()`, by `async for` and by `for`
     keys.py scripts/ connection.py      Redis: key names, atomic steps, the one way to it
-    tasks.py                            ending a task for certain
+    tasks.py                            ending a task for certain, and work aside
     states.py verdict.py                what a slice can be, and whether a finished crawl is whole
     doctor.py                           what may be wrong with a fleet
     fleet.py embedded.py settings.py    `Fleet`, a Redis of our own, what a fleet's processes agree on

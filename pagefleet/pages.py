@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import aclosing
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -19,14 +20,15 @@ import httpx
 
 from pagefleet.addresses import Allowed, allowed_here
 from pagefleet.budget import Budgets, LocalBudgets
+from pagefleet.children import Steps
 from pagefleet.crawl import Crawl
 from pagefleet.decode import Names, member, parse_path
 from pagefleet.errors import Stop
 from pagefleet.fetch import Reply, Send, Wait
 from pagefleet.http import open_client, open_sync_client, send, send_sync
-from pagefleet.page import Checkpoint, Cursor, Document, Page
+from pagefleet.page import Checkpoint, Cursor, Document, Page, Response
 from pagefleet.source import PythonSource, walk_python
-from pagefleet.tasks import ended
+from pagefleet.tasks import LARGE, aside, ended
 from pagefleet.url import origin
 from pagefleet.verdict import Signals, Verdict, judge
 from pagefleet.walk import walk
@@ -153,12 +155,12 @@ async def drive(
     budgets = budgets or LocalBudgets(crawl.rate)
     flow, reply = walk(crawl, checkpoint), _START
     while True:
-        try:
-            step = flow.send(reply)
-        except StopIteration:
-            return
+        is_large = isinstance(reply, Response) and len(reply.body) > LARGE
+        step = await aside(partial(_step, flow, reply)) if is_large else _step(flow, reply)
         reply = None
         match step:
+            case None:
+                return
             case Send(request):
                 await budgets(origin(request.url)).token()
                 reply = await send(client, request, crawl.limits)
@@ -168,16 +170,20 @@ async def drive(
                 yield step
 
 
+def _step(flow: Steps, reply: Reply) -> Send | Wait | Page | None:
+    """None: it is over."""
+    try:
+        return flow.send(reply)
+    except StopIteration:
+        return None
+
+
 def drive_sync(crawl: Crawl, checkpoint: Checkpoint) -> Generator[Page]:
     """The synchronous driver of the same walk."""
     budgets = LocalBudgets(crawl.rate)
     flow, reply = walk(crawl, checkpoint), _START
     with open_sync_client(_allowed(crawl)) as client:
-        while True:
-            try:
-                step = flow.send(reply)
-            except StopIteration:
-                return
+        while (step := _step(flow, reply)) is not None:
             reply = None
             match step:
                 case Send(request):

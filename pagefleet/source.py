@@ -21,7 +21,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path as FilePath
-from typing import Annotated, Any, Literal, cast, overload
+from typing import Annotated, Any, Literal, TypeVar, cast, overload
 
 import httpx
 import msgspec
@@ -34,10 +34,12 @@ from pagefleet.errors import CrawlError, PagefleetError, Stop
 from pagefleet.fetch import Reply, Send, Wait, check_passing, fetch
 from pagefleet.http import send
 from pagefleet.page import Checkpoint, Cursor, Page, Request, Response
+from pagefleet.tasks import LARGE, aside
 from pagefleet.url import origin, safe
 from pagefleet.watch import digest
 
 Generator = Callable[..., AsyncGenerator[Page]]
+T = TypeVar("T")
 
 
 def _importable(path: str) -> str:
@@ -188,11 +190,24 @@ class Client:
         self, url: str, *, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
     ) -> Any:
         """The body as Python objects."""
-        return (await self.get(url, params=params, headers=headers)).json()
+        response = await self.get(url, params=params, headers=headers)
+
+        def read() -> Any:
+            self._limits.bounds.check_tree(response.body)
+            return response.json()
+
+        return await self._read(response, read)
 
     async def get_documents(self, url: str, path: str, *, params: Mapping[str, Any] | None = None) -> list[bytes]:
         """The documents at a path of the body, as the server's own bytes."""
-        return Decoder(path).decode((await self.get(url, params=params)).body).documents
+        response = await self.get(url, params=params)
+        return (await self._read(response, lambda: Decoder(path).decode(response.body, self._limits.bounds))).documents
+
+    async def _read(self, response: Response, read: Callable[[], T]) -> T:
+        try:
+            return await aside(read) if len(response.body) > LARGE else read()
+        except Stop as error:
+            raise Stop(f"reading {safe(response.url)}: {error}") from error
 
 
 async def walk_python(
