@@ -52,6 +52,16 @@ class Crew:
         held = held or (name == "SIGTERM" and pid in holders)
         self._tally[f"{name}s of {role}s" + (" with a lease" if held else "")] += 1
 
+    async def black_out(self) -> None:
+        """SIGKILL for all of them in one instant."""
+        holders = await self._holders()
+        for crew in (self.workers, self.schedulers):
+            for pid in crew:
+                self._nursery.signal(pid, signal.SIGKILL)
+        self._tally["SIGKILLs of workers with a lease"] += len(holders & set(self.workers))
+        for crew in (self.workers, self.schedulers):
+            crew[:] = [self._again(crew) for _ in crew]
+
     def _kill(self, crew: list[int], index: int, _: Blow) -> None:
         self._nursery.signal(crew[index], signal.SIGKILL)
         crew[index] = self._again(crew)

@@ -26,7 +26,7 @@ PROCESSES = {
     "SIGTERM scheduler": 0.4,
 }
 ANY_REDIS = {"SIGKILL": 0.5, "freeze": 0.5, "SCRIPT FLUSH": 0.7, "CLIENT KILL TYPE normal": 0.5}
-SINGLE = {**ANY_REDIS, "power loss": 8, "BGREWRITEAOF": 0.7}
+SINGLE = {**ANY_REDIS, "power loss": 7, "blackout": 1, "BGREWRITEAOF": 0.7}
 PAIR = {**ANY_REDIS, "failover": 4, "split brain": 4}
 
 

@@ -13,7 +13,7 @@ import subprocess
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -171,14 +171,21 @@ class Single(Servers):
 
         await wait_until(gone)
 
-    async def lose_power(self, where: float, between: float) -> None:
-        """The append-only file ends at a byte of its last second, `where` between 0 and 1 in it; two starts."""
+    async def lose_power(
+        self, where: float, between: float, everywhere: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """The append-only file ends at a byte of its last second, `where` between 0 and 1 in it; two starts.
+        `everywhere` takes the power from the others, too, just before."""
         before = await rows(self.url)
+        if everywhere:
+            await everywhere()
+            self.tally["blackouts"] += 1
         await self._die()
         file, size = self._last_file()
         start = self._size_then(file, size)
         end = start + round(where * (size - start))
         os.truncate(file, end)
+        self._sizes.clear()
         await self._start()
         after = await rows(self.url)
         self.tally["pages forgotten by power loss"] += forgotten(before, after)

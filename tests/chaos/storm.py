@@ -106,7 +106,7 @@ async def rage(crew: Crew, servers: Servers, options: Options, tally: Counter[st
     at_processes = schedule(f"{options.seed} processes", options.seconds, PROCESSES, options.blows)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(strikes(at_processes, options.seconds, crew.strike))
-        tasks.create_task(strikes(at_redis, options.seconds, lambda blow: strike(servers, blow)))
+        tasks.create_task(strikes(at_redis, options.seconds, lambda blow: strike(servers, crew, blow)))
     await crew.thawed()
     for weather in weathers:
         weather.clear()
@@ -121,15 +121,16 @@ async def strikes(blows: Sequence[Blow], seconds: float, how: Callable[[Blow], A
             await how(blow)
 
 
-async def strike(servers: Servers, blow: Blow) -> None:
+async def strike(servers: Servers, crew: Crew, blow: Blow) -> None:
     """One blow at Redis."""
     match blow.what, servers:
         case "SIGKILL", _:
             await servers.kill()
         case "freeze", _:
             await servers.freeze(blow.seconds)
-        case "power loss", Single():
-            await servers.lose_power(blow.where, blow.seconds / 2)
+        case (("power loss" | "blackout"), Single()):
+            is_everywhere = blow.what == "blackout"
+            await servers.lose_power(blow.where, blow.seconds / 2, crew.black_out if is_everywhere else None)
         case (("failover" | "split brain"), Pair()):
             await servers.fail_over(blow.seconds / 2, is_split=blow.what == "split brain")
         case _:
