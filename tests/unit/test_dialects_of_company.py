@@ -118,20 +118,25 @@ class Continuing(Dialect):
         return [json.loads(one) for one in documents]  # what is merged is written anew
 
     def _part(self, one: bytes, part: int, parts: int) -> bytes:
-        """The members of a document whose turn it is, and always the id."""
+        """The members of a document whose turn it is, the id, and of arrays and objects what belongs to this part."""
         members: Fields = json.loads(one)
         kept = {
             name: value
             for number, (name, value) in enumerate(members.items())
             if name == "id" or number % parts == part
         }
-        return one if parts == 1 else json.dumps(kept).encode()
+        shared = (
+            {"list": members["list"][part::parts], "by": {str(part): members["by"][str(part)]}} if parts > 1 else {}
+        )
+        return one if parts == 1 else json.dumps({**kept, **shared}).encode()
 
 
 @given(collections(), st.integers(1, 3), st.sampled_from(["", True, None]))
 def test_continuations_are_merged(collection: Any, parts: int, word: Any) -> None:
     documents, size = collection
-    server = Continuing(documents, size, parts=parts, word=word)
+    more: Fields = {"list": list(range(parts)), "by": {str(part): part for part in range(parts)}}
+    whole = [json.dumps({**json.loads(one), **more}).encode() for one in documents]
+    server = Continuing(whole, size, parts=parts, word=word)
     paginate = {"kind": "continue", "next": "continue", "complete": "batchcomplete"}
     assert_exact(server, {"params": {"action": "query"}, "key": "id", "paginate": paginate})
 
