@@ -75,7 +75,7 @@ async def weather_the_storm(place: Path, options: Options) -> Outcome:
             await under_way(work, options.crawls)
             await rage(crew, servers, options, tally)
             work.enough()
-            await finished(working, tally)
+            await finished(working, work.all, tally)
             await ended(tending)
             await _judge(outcome, servers, work.all)
     _weigh_processes(outcome, place / "log")
@@ -137,15 +137,20 @@ async def strike(servers: Servers, crew: Crew, blow: Blow) -> None:
             await servers.command(*blow.what.split())
 
 
-async def finished(working: Sequence[asyncio.Task[None]], tally: Counter[str]) -> None:
-    """The phase of healing: everything is read to its end, or the judge says what is not."""
+async def finished(working: Sequence[asyncio.Task[None]], all_: Sequence[Reading], tally: Counter[str]) -> None:
+    """The phase of healing: everything is read to its end, and has ended, or the judge says what has not."""
     started = time.monotonic()
     _, late = await asyncio.wait(working, timeout=HEAL)
-    tally["seconds of healing"] += round(time.monotonic() - started)
     for task in late:
         await ended(task)
     for task in set(working) - late:
         task.result()
+    while time.monotonic() < started + HEAL:  # Redis may have forgotten the end of what was read to its end
+        states = [(await one.handle.status()).state for one in all_]
+        if all(state.is_over for state in states):
+            break
+        await asyncio.sleep(0.2)
+    tally["seconds of healing"] += round(time.monotonic() - started)
 
 
 async def _judge(outcome: Outcome, servers: Servers, all_: Sequence[Reading]) -> None:
