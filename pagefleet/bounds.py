@@ -13,6 +13,7 @@ import msgspec
 from pagefleet.errors import Stop
 
 OTHERS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+ALIKE = bytes.maketrans(b"{}", b"[]")
 TREE = 1_500_000
 """Values of a page that is made into Python objects as a whole, which takes a second."""
 CONTAINERS = 4_000_000
@@ -51,16 +52,16 @@ class Bounds:
         count = body.count(b"[") + body.count(b"{")
         if count > CONTAINERS:
             raise Stop(f"it holds more than {CONTAINERS:,} arrays and objects; ask for smaller pages")
-        if count <= self.depth or not self._collapsed(body.translate(None, OTHERS)):
+        if count <= self.depth or not self._collapsed(body.translate(ALIKE, OTHERS)):
             return
         left = self._collapsed(_brackets(body))  # some may stand in strings
-        if b"[]" in left or b"{}" in left:
+        if b"[]" in left:
             raise Stop(f"it is nested deeper than limits.depth = {self.depth}; raise that if its readers can read it")
 
     def _collapsed(self, left: bytes) -> bytes:
-        """Brackets without the innermost pairs, and so on, as many times as they may be within each other."""
+        """Brackets without the innermost pairs, again and again, as many times as they may be within each other."""
         for _ in range(self.depth):
-            shorter = left.replace(b"[]", b"").replace(b"{}", b"")
+            shorter = left.replace(b"[]", b"")
             if len(shorter) == len(left):
                 break
             left = shorter
@@ -128,6 +129,6 @@ def _brackets(body: bytes) -> bytes:
     is_inside = 0
     for start in range(0, len(body), BLOCK):
         block = body[start : start + BLOCK].split(b'"')
-        parts.append(b"".join(block[is_inside::2]).translate(None, OTHERS))
+        parts.append(b"".join(block[is_inside::2]).translate(ALIKE, OTHERS))
         is_inside ^= (len(block) - 1) & 1
     return b"".join(parts)

@@ -30,7 +30,7 @@ class Inflater:
     """Decompresses one body: `feed` it, then `end` it. `encoding` is a Content-Encoding."""
 
     def __init__(self, encoding: str) -> None:
-        names = [name for word in encoding.split(",") if (name := word.strip().lower()) in KNOWN]
+        names = [name for word in encoding.split(",") if (name := word.strip().lower()) in KNOWN and name != "identity"]
         if len(names) > 1:
             raise Uninflatable(f"it is compressed more than once ({encoding})")
         self._name = names[0] if names else "identity"
