@@ -22,7 +22,7 @@ from pagefleet.decode import MemberPath, is_object, parse_path
 from pagefleet.formats import Format, Reader
 from pagefleet.page import Request
 from pagefleet.paginators import NextCursor, Opaque, Paginator, Single
-from pagefleet.paginators.places import HEADER, Found, in_body, with_body
+from pagefleet.paginators.places import HEADER, Found, as_form, in_body, with_body
 from pagefleet.presets import applied
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -278,7 +278,10 @@ class Crawl(Listing):
             url = url.copy_merge_params(params)
         text = self.body.encode() if isinstance(self.body, str) else None
         first = Request(self.method, str(url), dict(self.headers), text)
-        return first if text is not None or self.body is None else with_body(first, self.body)
+        if text is None:
+            return first if self.body is None else with_body(first, self.body)
+        is_form = any(str(place).startswith("form:") for place in _paths_of(self.paginate).values())
+        return as_form(first) if is_form else first
 
     def reader(self) -> Reader:
         """Takes this crawl's pages apart."""

@@ -104,8 +104,8 @@ class NextCursor(Opaque):
             return is_structured(self.param)
         return isinstance(found, int | float) and not isinstance(found, bool)
 
-    def is_said(self, answer: Answer) -> bool:
-        return super().is_said(answer) or answer.has(self.next_path) or self.empty == "end"
+    def is_pointed(self, answer: Answer) -> bool:
+        return answer.has(self.next_path) or self.empty == "end"
 
 
 class Continue(Opaque):
@@ -135,6 +135,3 @@ class Continue(Opaque):
     def is_part(self, answer: Answer) -> bool:
         """Does the page go on in the next answer?"""
         return self.complete is not None and not answer.has(self.complete)
-
-    def is_said(self, answer: Answer) -> bool:
-        return True

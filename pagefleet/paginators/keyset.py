@@ -35,6 +35,10 @@ class Keyset(Rule):
     @model_validator(mode="after")
     def _agrees(self) -> "Keyset":
         check_both("limit_param", self.limit_param, "limit", self.limit)
+        if self.inclusive and self.limit == 1:
+            raise ValueError(
+                "an inclusive keyset needs pages of more than one document, or it never gets past the first"
+            )
         if (self.tie is None) != (self.tie_param is None):
             raise ValueError("tie and tie_param go together: the field that is unique, and its filter")
         return self

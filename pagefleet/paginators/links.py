@@ -38,7 +38,7 @@ class LinkHeader(_Link):
         link = parse_link(answer.response.headers.get("link", "")).get(self.rel.lower())
         return joined(answer.response.url, link) if link else None
 
-    def is_said(self, answer: Answer) -> bool:
+    def is_pointed(self, answer: Answer) -> bool:
         return "link" in answer.response.headers
 
 
@@ -59,8 +59,8 @@ class NextUrl(_Link):
             raise Stop(f"reading {safe(answer.response.url)}: {self.next_path!r} holds no URL but {found!r:.80}")
         return joined(answer.response.url, TEMPLATE.sub("", link)) if link else None
 
-    def is_said(self, answer: Answer) -> bool:
-        return super().is_said(answer) or answer.has(self.next_path)
+    def is_pointed(self, answer: Answer) -> bool:
+        return answer.has(self.next_path)
 
 
 class LinkObject(_Link):
@@ -107,8 +107,8 @@ class LinkObject(_Link):
                 return dict(link)
         return None
 
-    def is_said(self, answer: Answer) -> bool:
-        return super().is_said(answer) or answer.has(self.next_path)
+    def is_pointed(self, answer: Answer) -> bool:
+        return answer.has(self.next_path)
 
 
 def _over(body: Any, other: Any) -> dict[str, Any]:

@@ -37,6 +37,9 @@ class Fall:
 class Opaque(Rule):
     """A paginator by cursors that the server makes, and what is to be known about them."""
 
+    absent: Literal["doubt", "end"] = "doubt"
+    """What it means that nothing stands where the next page should, and that on the only page: many APIs say nothing
+    when there is one, and so does a crawl that looks in the wrong place."""
     replay: Literal["safe", "advancing", "single-use"] = "safe"
     """May a request be sent again whose reply was lost? `advancing`: the server has moved on when it was asked."""
     expires: float | None = Field(default=None, gt=0)
@@ -85,6 +88,13 @@ class Opaque(Rule):
         if super().is_past_end(response, delivered, total):
             return True
         return self._position is not None and self._position.is_past_end(response, delivered, total)
+
+    def is_said(self, answer: Answer) -> bool:
+        return self.absent == "end" or super().is_said(answer) or self.is_pointed(answer)
+
+    def is_pointed(self, answer: Answer) -> bool:
+        """Is something there where the next page should stand, be it null?"""
+        return True
 
     def is_repeat(self, cursor: Cursor, following: Cursor, count: int) -> bool:
         """A token may stay the same while the content goes on (Crossref, Elasticsearch' scroll)."""

@@ -106,6 +106,11 @@ def with_body(request: Request, body: Any) -> Request:
     return replace(request, headers=_of_type(request, "application/json"), body=json.dumps(body).encode())
 
 
+def as_form(request: Request) -> Request:
+    """The request, its body said to be a form's if nothing else is said of it."""
+    return replace(request, headers=_of_type(request, "application/x-www-form-urlencoded"))
+
+
 def _of_type(request: Request, kind: str) -> Mapping[str, str]:
     """The request's headers, with a content type: its own, however that is written, before this one."""
     own = any(name.lower() == "content-type" for name in request.headers)
@@ -125,8 +130,7 @@ def _with_member(request: Request, names: tuple[str, ...], value: Any) -> bytes:
 
 def _with_field(request: Request, name: str, value: Value) -> Request:
     fields = httpx.QueryParams((request.body or b"").decode()).set(name, value)
-    headers = _of_type(request, "application/x-www-form-urlencoded")
-    return replace(request, headers=headers, body=str(fields).encode())
+    return replace(as_form(request), body=str(fields).encode())
 
 
 def _with_segment(url: str, name: str, value: str) -> str:

@@ -219,6 +219,10 @@ OFFSET: Mapping[str, Any] = {"kind": "offset"}
             ["paginate is {'kind': 'keyset', 'param': 'a', 'tie': 'b'}: tie and tie_param go together"],
         ),
         (
+            {"paginate": {"kind": "keyset", "param": "a", "inclusive": True, "limit": 1, "limit_param": "n"}},
+            ["paginate is {'kind': 'keyset', 'param': 'a', 'inclusive': True, 'limit': 1, 'limit_param':"],
+        ),
+        (
             {"paginate": {"kind": "cursor", "param": "a", "carry": {"a": "b"}}, "documents": "b"},
             ["paginate is {'kind': 'cursor', 'param': 'a', 'carry': {'a': 'b'}}: carry puts something else where the"],
         ),

@@ -492,3 +492,21 @@ def test_waits_name_the_origin_that_asked_for_them() -> None:
     wait = flow.send(page("", 429, {"retry-after": "3"}))
     assert isinstance(wait, Wait)
     assert (wait.url, wait.cause.seconds, wait.cause.is_source) == (URL, 3.0, True)
+
+
+# Nothing where the next page should stand
+
+
+@pytest.mark.parametrize("paginate", [CURSOR, NEXT_URL, {"kind": "link_header"}])
+@pytest.mark.parametrize(("absent", "doubt"), [("doubt", "no-pointer"), ("end", "")])
+def test_what_an_absent_pointer_on_the_only_page_means(paginate: Mapping[str, Any], absent: str, doubt: str) -> None:
+    (only,) = run(crawl({**paginate, "absent": absent}), Says(page('{"data": [1]}')))
+    assert (only.is_last, only.doubt) == (True, doubt)
+
+
+def test_a_form_is_said_to_be_one_from_the_first_request_on() -> None:
+    said = crawl({"kind": "cursor", "next": "next", "param": "form:cursor"}, method="POST", body="a=b")
+    server = Says(page('{"data": [1], "next": "x y"}'), page('{"data": [2]}'))
+    list(run(said, server))
+    assert [asked.body for asked in server.asked] == [b"a=b", b"a=b&cursor=x+y"]
+    assert {asked.headers["content-type"] for asked in server.asked} == {"application/x-www-form-urlencoded"}
