@@ -8,6 +8,7 @@ import httpx
 from pagefleet.crawl import SECRET, Crawl
 from pagefleet.errors import Stop
 from pagefleet.page import Request
+from pagefleet.redaction import is_said
 from pagefleet.url import origin, safe
 
 
@@ -49,9 +50,10 @@ def _check_headers(crawl: Crawl, request: Request) -> None:
 
 def stripped(crawl: Crawl, url: str) -> str:
     """A URL without the crawl's secrets, which servers echo in links and redirects."""
-    parsed = httpx.URL(url) if crawl.secret_params else None
-    if parsed is None or not parsed.params.keys() & crawl.secret_params.keys():
+    if not crawl.secret_params and not any(SECRET.search(value) for value in crawl.headers.values()):
         return url
-    for param in crawl.secret_params:
-        parsed = parsed.copy_remove_param(param)
-    return str(parsed)
+    parsed = httpx.URL(url)
+    names = {name for name, value in parsed.params.multi_items() if name in crawl.secret_params or is_said(value)}
+    for name in names:
+        parsed = parsed.copy_remove_param(name)
+    return str(parsed) if names else url

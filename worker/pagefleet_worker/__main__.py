@@ -10,9 +10,20 @@ import threading
 import time
 
 from pagefleet.errors import PagefleetError
+from pagefleet.redaction import redacted
 from pagefleet.settings import Settings
 from pagefleet_worker.processes import Processes
 from pagefleet_worker.worker import work
+
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class Redacting(logging.Formatter):
+    """What libraries and tracebacks quote may hold a secret of a crawl."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))
 
 
 def main() -> int:
@@ -24,7 +35,9 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--parent", type=int, default=0, help="drain when this process is no longer our parent")
     options = parser.parse_args()
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    logging.basicConfig(level=logging.INFO)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(Redacting(FORMAT))
     for chatty in ("arq", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     if options.processes > 1:

@@ -9,6 +9,7 @@ from pagefleet.errors import PagefleetError, RetryLater
 from pagefleet.fleet import Fleet
 from pagefleet.keys import SliceKeys
 from pagefleet.pages import Pages, Source
+from pagefleet.redaction import redacted
 from pagefleet.settings import Settings
 from pagefleet_worker.budget import FleetBudgets
 from pagefleet_worker.clients import Clients
@@ -88,7 +89,7 @@ async def advance(ctx: dict[Any, Any], tag: str, lease: int) -> None:
         await held.release("failed", reason=str(error))
     except Exception as error:  # a fault of ours must not be rescued over and over
         log.exception("advancing %s", tag)
-        await held.release("failed", reason=f"internal error: {type(error).__name__}: {error}")
+        await held.release("failed", reason=redacted(f"internal error: {type(error).__name__}: {error}"))
     finally:
         station.slices.discard(held)
 
