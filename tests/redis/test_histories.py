@@ -334,6 +334,7 @@ class History(RuleBasedStateMachine):
                 await c.scripts.release(c.keys, hand.fence, "snoozed", AGES, "backlog")
 
 
+@pytest.mark.invariant("C-1", "C-2", "C-3", "C-4", "C-16", "L-1")
 @pytest.mark.timeout(600)  # to find a short history takes longer than to find one
 def test_random_histories(redis_url: str) -> None:
     class Here(History):
