@@ -168,6 +168,7 @@ MUTANTS: dict[str, tuple[Mutant, Callable[[Scene], Awaitable[str]], str]] = {
 }
 
 
+@pytest.mark.invariant("C-2", "C-3", "C-4", "C-7", "C-14", "C-16")
 @pytest.mark.parametrize("name", MUTANTS)
 async def test_the_mutant_is_caught_and_the_shipped_scripts_pass(redis_url: str, name: str) -> None:
     mutant, scenario, symptom = MUTANTS[name]
