@@ -79,6 +79,7 @@ async def test_documents_arrive_as_they_are_with_their_keys_and_the_total(redis_
         assert (await c.row())["total"] == "0"
 
 
+@pytest.mark.invariant("C-4")
 async def test_the_same_commit_again_is_answered_committed_and_applied_once(redis_url: str) -> None:
     async with case(redis_url, 2, 2) as c:
         await c.enqueue()
@@ -124,6 +125,7 @@ async def test_a_slice_yields_only_when_someone_waits(redis_url: str) -> None:
         await c.call("ZREM", QUEUE, "waiting:0:1")
 
 
+@pytest.mark.invariant("C-2")
 @pytest.mark.parametrize("fence", ["", "another", "FENCE"])
 async def test_a_commit_with_another_fence_is_fenced(redis_url: str, fence: str) -> None:
     async with case(redis_url, 2, 2) as c:
@@ -135,6 +137,7 @@ async def test_a_commit_with_another_fence_is_fenced(redis_url: str, fence: str)
         assert await c.dump() == before
 
 
+@pytest.mark.invariant("C-2", "C-8")
 async def test_a_zombie_is_fenced_by_its_successor(redis_url: str) -> None:
     async with case(redis_url, 2, 2) as c:
         await c.enqueue()
@@ -157,6 +160,7 @@ async def test_a_lease_that_ran_out_and_was_not_taken_over_still_commits(redis_u
         assert (await c.commit(hand)).answer == "committed"
 
 
+@pytest.mark.invariant("C-3")
 @pytest.mark.parametrize("change", [{"page": 2}, {"index": 1}, {"cursor": {"after": 9}}, {"cursor": ""}])
 async def test_a_commit_from_elsewhere_is_a_conflict(redis_url: str, change: dict[str, object]) -> None:
     async with case(redis_url, 2, 2) as c:
@@ -211,6 +215,7 @@ async def test_cursors_are_compared_as_values(redis_url: str) -> None:
 # Room in the stream
 
 
+@pytest.mark.invariant("L-1", "L-2")
 async def test_a_full_stream_takes_no_more(redis_url: str) -> None:
     async with case(redis_url, 3, 3, 0, 3) as c:
         await c.enqueue(backlog=4)
@@ -231,6 +236,7 @@ async def test_without_a_limit_it_is_never_full(redis_url: str) -> None:
         assert await c.is_whole()
 
 
+@pytest.mark.invariant("C-16")
 async def test_only_what_every_consumer_is_done_with_is_trimmed(redis_url: str) -> None:
     async with case(redis_url, 3, 3, 1, 1) as c:
         await c.enqueue(backlog=4)
@@ -279,6 +285,7 @@ async def leave(c: Case, *places: str) -> None:
         await c.call("XADD", c.keys.documents, place, "d", "torn")
 
 
+@pytest.mark.invariant("C-6")
 @pytest.mark.parametrize("places", [["2-0"], ["2-0", "2-1", "2-2"], ["2-1"], ["3-0"], ["2-0", "2-7", "9-3"]])
 @pytest.mark.parametrize("before", [0, 3, 250])
 async def test_torn_entries_are_removed_first(redis_url: str, places: list[str], before: int) -> None:
