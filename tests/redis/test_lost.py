@@ -32,6 +32,7 @@ def arm(proxy: Proxy, fault: str, needle: bytes) -> Fault:
     return proxy.lose_reply(needle) if fault == "reply" else proxy.swallow(needle)
 
 
+@pytest.mark.invariant("C-4")
 @pytest.mark.parametrize("fault", ["reply", "request"])
 async def test_a_commit_is_sent_again_until_it_is_answered(redis_url: str, fault: str) -> None:
     async with apart(redis_url, 2, 3, 1) as (proxy, here, there):
@@ -74,6 +75,7 @@ async def test_each_step_may_get_lost_once(redis_url: str, fault: str) -> None:
         assert await here.jobs() == ["crawl:0:3"]
 
 
+@pytest.mark.invariant("C-9")
 async def test_an_enqueue_whose_reply_was_lost_made_one_crawl(redis_url: str) -> None:
     async with apart(redis_url, 1) as (proxy, here, there):
         there.keys = SliceKeys("second")
@@ -82,6 +84,7 @@ async def test_an_enqueue_whose_reply_was_lost_made_one_crawl(redis_url: str) ->
         assert await here.jobs() == ["crawl:0:1", "second:0:1"]
 
 
+@pytest.mark.invariant("C-4")
 async def test_a_late_commit_changes_nothing(redis_url: str) -> None:
     """It was on its way when the connection broke, and comes when it has been sent again and others have followed."""
     async with apart(redis_url, 2, 2, 2) as (proxy, here, there):
@@ -102,6 +105,7 @@ async def test_a_late_commit_changes_nothing(redis_url: str) -> None:
         assert await here.is_whole()
 
 
+@pytest.mark.invariant("C-2")
 async def test_a_zombies_commit_that_comes_late_is_fenced(redis_url: str) -> None:
     async with apart(redis_url, 2, 2) as (proxy, here, there):
         zombie = await here.lease()
@@ -122,6 +126,7 @@ async def test_a_zombies_commit_that_comes_late_is_fenced(redis_url: str) -> Non
         assert await here.is_whole()
 
 
+@pytest.mark.invariant("C-4")
 async def test_a_worker_does_not_notice_what_gets_lost(redis_url: str) -> None:
     """The worker's own `Slice`: pages in, a large one among them, and each first reply and second request lost."""
     async with apart(redis_url, 3, 1200, 0, 2) as (proxy, here, there):
