@@ -32,6 +32,7 @@ async def test_a_crawl_is_enqueued_with_its_first_job(redis_url: str) -> None:
         assert 0 < await c.due() <= 6000
 
 
+@pytest.mark.invariant("C-9")
 async def test_the_same_crawl_again_changes_nothing_and_another_is_refused(redis_url: str) -> None:
     async with case(redis_url, 2) as c:
         await c.enqueue()
@@ -41,6 +42,7 @@ async def test_the_same_crawl_again_changes_nothing_and_another_is_refused(redis
         assert await c.dump() == before
 
 
+@pytest.mark.invariant("C-9")
 async def test_enqueued_twenty_times_at_once_it_is_one_crawl_with_one_job(redis_url: str) -> None:
     async with case(redis_url, 2) as c:
         answers = await asyncio.gather(*(c.scripts.enqueue(c.keys, "{}", "fingerprint", 0) for _ in range(20)))
@@ -48,6 +50,7 @@ async def test_enqueued_twenty_times_at_once_it_is_one_crawl_with_one_job(redis_
         assert await c.jobs() == ["crawl:0:1"]
 
 
+@pytest.mark.invariant("C-9")
 async def test_an_enqueue_that_broke_off_is_made_good_by_the_next(redis_url: str) -> None:
     async with case(redis_url, 2) as c:
         await c.call("SET", CRAWLS, "no zset")
@@ -264,6 +267,7 @@ async def test_resume_after_a_failure_forgets_it(redis_url: str) -> None:
         assert await c.is_whole()
 
 
+@pytest.mark.invariant("C-8")
 async def test_what_is_cancelled_or_finished_stays_so(redis_url: str) -> None:
     async with case(redis_url, 2) as c:
         await c.enqueue()
