@@ -111,6 +111,7 @@ def repaired(directory: Path, server: Path, text: bytes) -> bytes:
     return append_only_file(directory).read_bytes()
 
 
+@pytest.mark.invariant("C-6")
 async def test_a_redis_of_ours_has_a_torn_commit_whole_or_not_at_all(tmp_path: Path, server: Path) -> None:
     """Every byte; and what the repair leaves, which is one of two files, is started twice."""
     before = await written(tmp_path / "template", server)
@@ -150,6 +151,7 @@ def leave_alone(*_: object) -> None:
     """In place of the repair."""
 
 
+@pytest.mark.invariant("C-6")
 @pytest.mark.parametrize(("page", "ending"), [(2, ""), (2, "yield"), (3, "")])
 async def test_a_redis_that_nobody_repairs_executes_nothing_twice(
     tmp_path: Path, server: Path, monkeypatch: pytest.MonkeyPatch, page: int, ending: Ending
