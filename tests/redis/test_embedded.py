@@ -160,6 +160,7 @@ def append_only_file(directory: Path) -> Path:
     return file
 
 
+@pytest.mark.invariant("C-6")
 async def test_a_half_written_transaction_never_comes_back(tmp_path: Path, server: Path) -> None:
     """Without the repair most of these positions execute the half transaction at the second restart."""
     template = tmp_path / "template"
