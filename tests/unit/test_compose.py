@@ -193,6 +193,7 @@ def test_redis_starts_with_the_settings_that_the_promises_rest_on(folder: Path) 
     assert {name: settings[name] for name in expected} == expected
 
 
+@pytest.mark.invariant("C-6")
 @needs_redis
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9])
 def test_a_torn_commit_never_runs(folder: Path, share: float) -> None:
