@@ -16,6 +16,7 @@ from tests.redis.actors import LEASE, Case, calls, case, wait_until
 # Commits
 
 
+@pytest.mark.invariant("C-7")
 @pytest.mark.parametrize("which", ["slice", "documents", "ledger", "consumers", DUE, QUEUE])
 @pytest.mark.parametrize("ending", ["", "yield", "last"])
 async def test_documents_and_checkpoint_never_separate(redis_url: str, which: str, ending: Ending) -> None:
@@ -54,6 +55,7 @@ REFUSALS = {
 }
 
 
+@pytest.mark.invariant("C-7")
 @pytest.mark.parametrize("refusal", REFUSALS)
 async def test_a_commit_that_redis_refuses_for_now_is_sent_again(redis_url: str, refusal: str) -> None:
     async with case(redis_url, 2, 2) as c:
@@ -130,12 +132,14 @@ async def test_a_crawl_may_be_called_after_an_error(redis_url: str) -> None:
 # Connections
 
 
+@pytest.mark.invariant("S-11")
 async def test_names_in_certificates_are_checked(redis_url: str) -> None:
     for options, is_checked in (("", True), ("?ssl_cert_reqs=none", False)):
         connection: Any = open_pool(f"rediss://host:1/0{options}").make_connection()  # type: ignore[no-untyped-call]
         assert connection.ssl_context.get().check_hostname is is_checked
 
 
+@pytest.mark.invariant("O-1")
 async def test_a_redis_that_forgets_is_refused(redis_url: str) -> None:
     async with case(redis_url) as c:
         await check(c.redis, redis_url)
