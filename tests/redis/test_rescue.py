@@ -39,6 +39,7 @@ async def test_a_job_that_arq_lost_is_rescued_once(redis_url: str, lost: str) ->
         assert row["rescued"] == "1"
 
 
+@pytest.mark.invariant("O-6")
 async def test_a_job_that_was_just_taken_is_left_alone_for_a_moment_by_all_schedulers(redis_url: str) -> None:
     async with case(redis_url, 2) as c:
         await c.enqueue()
@@ -128,6 +129,7 @@ async def snooze_for_room(c: Case) -> Hand:
     return hand
 
 
+@pytest.mark.invariant("L-2")
 async def test_a_full_stream_snoozes_on_until_there_is_room(redis_url: str) -> None:
     async with case(redis_url, 2, 2, 2) as c:
         await snooze_for_room(c)
@@ -218,6 +220,7 @@ async def test_only_an_id_can_be_acknowledged(redis_url: str, document: str) -> 
 # Redis' clock goes back by an hour, which is as if all that it noted lay an hour ahead
 
 
+@pytest.mark.invariant("C-14")
 async def test_after_the_clock_went_back_a_lease_has_run_out(redis_url: str) -> None:
     async with case(redis_url, 2, 2) as c:
         await c.enqueue()
@@ -229,6 +232,7 @@ async def test_after_the_clock_went_back_a_lease_has_run_out(redis_url: str) -> 
         assert 0 < await c.due() <= 6000
 
 
+@pytest.mark.invariant("C-14")
 async def test_after_the_clock_went_back_a_snooze_is_over(redis_url: str) -> None:
     async with case(redis_url, 2, 2) as c:
         await c.enqueue()
@@ -239,6 +243,7 @@ async def test_after_the_clock_went_back_a_snooze_is_over(redis_url: str) -> Non
         assert await c.scripts.rescue(c.keys) == "enqueued"
 
 
+@pytest.mark.invariant("C-14")
 async def test_after_the_clock_went_back_a_job_may_start_at_once(redis_url: str) -> None:
     async with case(redis_url, 2, 2) as c:
         await c.enqueue()
@@ -250,6 +255,7 @@ async def test_after_the_clock_went_back_a_job_may_start_at_once(redis_url: str)
         assert 0 < await c.due() <= 6000
 
 
+@pytest.mark.invariant("C-14")
 async def test_after_the_clock_went_back_a_worker_goes_on(redis_url: str) -> None:
     async with case(redis_url, 2, 2) as c:
         await c.enqueue()
