@@ -86,6 +86,7 @@ async def numbers(here: Case) -> list[int]:
 OFFSET = {"kind": "offset", "limit_param": "limit", "limit": 10}
 
 
+@pytest.mark.invariant("C-18")
 async def test_a_poisonous_document_is_set_aside_and_replayed(redis_url: str) -> None:
     poison = {3, 14, 15}
     with served(Site(poison=set(poison))) as site:
@@ -114,6 +115,7 @@ async def test_a_poisonous_document_is_set_aside_and_replayed(redis_url: str) ->
             assert await handle.replay() is State.FINISHED
 
 
+@pytest.mark.invariant("C-19")
 @pytest.mark.parametrize("length", [1, 2, 3, 7, 16, 17])
 async def test_a_circle_ends_across_workers(redis_url: str, length: int) -> None:
     """Each worker advances it by one page, so that none sees a page twice itself."""
@@ -132,6 +134,7 @@ async def test_a_circle_ends_across_workers(redis_url: str, length: int) -> None
     pytest.fail("it went round and round")
 
 
+@pytest.mark.invariant("C-19")
 async def test_a_crawl_that_goes_round_in_a_circle_fails(redis_url: str) -> None:
     with served(Site(circle=5)) as site:
         async with worker(redis_url) as station:
