@@ -100,6 +100,7 @@ def verdict(status: Status) -> tuple[str, ...]:
 # P4, P13 and P14: cursors that one worker leaves to the next
 
 
+@pytest.mark.invariant("C-19")
 async def test_p04_a_cycle_of_which_each_worker_sees_a_page(redis_url: str, server: Hostile) -> None:
     """There is room for one page at a time. Once it is round the crawl ends, and not much later."""
     async with worker(redis_url) as here:
@@ -176,6 +177,7 @@ async def test_p14_a_worker_drains_with_a_page_on_its_way(redis_url: str, server
         assert server.has_seen("scroll-1") == 2
 
 
+@pytest.mark.invariant("L-2")
 async def test_p14_a_page_in_hand_and_no_room_for_it(redis_url: str, server: Hostile) -> None:
     limits = {"backlog": 10}
     scroll = crawl(server, "/p14-server-moves-on", {**SCROLL, "fallback": KEYSET}, limits=limits)
@@ -266,6 +268,7 @@ async def test_p28_a_very_large_page(redis_url: str, server: Hostile, count: int
 # P23, P26 and P27: what is told to all, and what somebody has to mend
 
 
+@pytest.mark.invariant("L-4")
 @pytest.mark.parametrize("how", ["429-seconds", "429-epoch", "403-seconds", "403-epoch", "503-seconds"])
 async def test_p23_patience_is_the_whole_fleets(redis_url: str, server: Hostile, how: str) -> None:
     async with worker(redis_url) as here, worker(redis_url) as there:
@@ -287,6 +290,7 @@ async def test_p23_patience_is_the_whole_fleets(redis_url: str, server: Hostile,
         assert verdict(await handle.status()) == ("complete",)
 
 
+@pytest.mark.invariant("S-9")
 async def test_p26_a_token_dies_and_there_is_a_new_one(redis_url: str, server: Hostile, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("hunter2-first\n")
@@ -308,6 +312,7 @@ async def test_p26_a_token_dies_and_there_is_a_new_one(redis_url: str, server: H
         assert "Bearer hunter2-second" not in everything
 
 
+@pytest.mark.invariant("C-18")
 async def test_p27_a_poison_record_is_mended(redis_url: str, server: Hostile) -> None:
     async with worker(redis_url) as here:
         handle, case = await enqueued(here, crawl(server, "/p27-poison-record", CURSOR, limits={"attempts": 1}))
@@ -335,6 +340,7 @@ async def is_waiting(case: Case, server: Hostile) -> bool:
     return documents == "10" and server.has_seen("waiting") > 0
 
 
+@pytest.mark.invariant("C-2")
 async def test_p30_a_worker_that_has_lost_its_lease_changes_nothing(redis_url: str, server: Hostile) -> None:
     """It waits for its second page, and is overtaken."""
     async with worker(redis_url) as here, worker(redis_url) as there:
