@@ -63,6 +63,7 @@ def stand_still(seconds: float) -> None:
 # The rate
 
 
+@pytest.mark.invariant("L-3")
 @pytest.mark.parametrize("rate", [20, 200])
 async def test_no_second_sees_more_than_the_rate_and_what_is_in_hands(redis_url: str, rate: int) -> None:
     async with case(redis_url) as c:
@@ -72,6 +73,7 @@ async def test_no_second_sees_more_than_the_rate_and_what_is_in_hands(redis_url:
         assert len(fleet.sent) >= 0.8 * rate  # of 1.6: it is used, also on a machine that is busy
 
 
+@pytest.mark.invariant("L-3")
 async def test_a_worker_that_stood_still_comes_back_with_no_tokens(redis_url: str) -> None:
     async with case(redis_url) as c:
         tokens = FleetBudget(c.scripts, ORIGIN, "50/s")
@@ -84,6 +86,7 @@ async def test_a_worker_that_stood_still_comes_back_with_no_tokens(redis_url: st
         assert await calls(c, "evalsha") > asked
 
 
+@pytest.mark.invariant("L-3")
 async def test_a_long_silence_earns_no_burst(redis_url: str) -> None:
     async with case(redis_url) as c:
         await c.call("HSET", KEY, "free", await c.now() - HOUR * 1000, "step", 100)
@@ -144,6 +147,7 @@ async def test_at_a_high_rate_one_question_serves_many_requests(redis_url: str) 
 # What one worker learned
 
 
+@pytest.mark.invariant("L-4")
 @pytest.mark.parametrize("rate", [None, "100/s"])
 async def test_a_block_is_obeyed_by_all_at_once_and_to_its_end(redis_url: str, rate: str | None) -> None:
     async with case(redis_url) as c:
@@ -164,6 +168,7 @@ async def test_a_block_is_obeyed_by_all_at_once_and_to_its_end(redis_url: str, r
         assert fleet.between(known + LIFE, asked + 0.6) == 0
 
 
+@pytest.mark.invariant("L-4")
 async def test_a_long_block_makes_slices_snooze_for_the_rest_of_it(redis_url: str) -> None:
     async with case(redis_url) as c:
         first, second = (FleetBudget(c.scripts, ORIGIN, None) for _ in range(2))
@@ -177,6 +182,7 @@ async def test_a_long_block_makes_slices_snooze_for_the_rest_of_it(redis_url: st
             assert 59.0 < later.value.seconds <= 60.0
 
 
+@pytest.mark.invariant("L-4")
 async def test_a_shorter_block_does_not_end_a_longer_one(redis_url: str) -> None:
     async with case(redis_url) as c:
         for seconds in (60.0, 1.0, 0.0):
@@ -222,6 +228,7 @@ async def test_who_waits_takes_nothing_from_others(redis_url: str) -> None:
 # Redis' clock goes back by an hour, which is as if all that it noted lay an hour ahead
 
 
+@pytest.mark.invariant("L-5")
 async def test_after_the_clock_went_back_nobody_waits_for_it(redis_url: str) -> None:
     async with case(redis_url) as c:
         ahead = await c.now() + HOUR * 1000
@@ -233,6 +240,7 @@ async def test_after_the_clock_went_back_nobody_waits_for_it(redis_url: str) -> 
         assert 1.9 < (await c.scripts.token(ORIGIN, 0.02, 5, LIFE))[1] <= 2.0
 
 
+@pytest.mark.invariant("L-5")
 async def test_after_the_clock_went_back_a_little_nobody_waits_longer_than_that(redis_url: str) -> None:
     async with case(redis_url) as c:
         await c.call("HSET", KEY, "free", await c.now() + 900, "step", 100)
