@@ -84,6 +84,7 @@ CONFIGURATIONS: list[tuple[str, dict[str, str]]] = [
 ]
 
 
+@pytest.mark.invariant("O-1")
 @pytest.mark.parametrize(("word", "options"), [("", {}), *CONFIGURATIONS], ids=["", *(w for w, _ in CONFIGURATIONS)])
 async def test_a_bad_configuration_is_found(tmp_path: Path, word: str, options: dict[str, str]) -> None:
     if word == "open":
@@ -95,6 +96,7 @@ async def test_a_bad_configuration_is_found(tmp_path: Path, word: str, options: 
         assert words(facts) - {"scripts-hole"} == {word} - {""}
 
 
+@pytest.mark.invariant("S-14", "O-1")
 @pytest.mark.parametrize(
     ("name", "version", "expected"),
     [
@@ -119,6 +121,7 @@ def test_versions_with_known_holes(name: str, version: str, expected: set[str]) 
 WELL: dict[str, Any] = {"aof_enabled": 1, "redis_version": "8.2.2"}
 
 
+@pytest.mark.invariant("O-1")
 @pytest.mark.parametrize(
     ("word", "facts"),
     [
@@ -142,6 +145,7 @@ def test_nothing_is_said_of_what_redis_does_not_tell() -> None:
     assert words(Facts(WELL, {})) == set()
 
 
+@pytest.mark.invariant("O-1")
 async def test_what_is_in_redis(redis_url: str) -> None:
     async with case(redis_url, 1) as c:
         await c.enqueue()
