@@ -117,6 +117,7 @@ async def test_several_worker_processes(server: Api, shell: Shell, redis: Machin
     assert (left.state, left.worker) == (State.QUEUED, "")
 
 
+@pytest.mark.invariant("L-1")
 async def test_a_crawl_that_nobody_reads(server: Api, shell: Shell, fleet: Fleet) -> None:
     """It snoozes at its limit and goes on as it is read; what is dropped then is told to whoever comes too late."""
     bounded = {**said(server, "things", 3000, size=100), "limits": {"backlog": 500}}
