@@ -215,6 +215,7 @@ def _poisoned(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, s
 # A Redis that cannot be used
 
 
+@pytest.mark.invariant("O-1")
 async def test_a_redis_that_would_lose_documents(server: Api, shell: Shell, redis: Machine) -> None:
     await redis.answers()
     shell.environment["REDIS_URL"] = redis.url
