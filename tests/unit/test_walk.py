@@ -151,6 +151,7 @@ def test_every_document_once_in_order(kind: str, data: st.DataObject) -> None:
     assert pages[-1].total == (model.count if model.total else None)
 
 
+@pytest.mark.invariant("C-1")
 @each_kind
 @given(data=st.data())
 def test_from_every_checkpoint_exactly_the_rest(kind: str, data: st.DataObject) -> None:
@@ -398,6 +399,7 @@ def queries(server: Server) -> list[dict[str, str]]:
     return [dict(parse_qsl(urlsplit(asked.url).query)) for asked in server.asked]
 
 
+@pytest.mark.invariant("S-8")
 @pytest.mark.parametrize("paginate", [NEXT_URL, {"kind": "link_header"}])
 def test_an_echoed_secret_is_in_no_cursor_and_goes_along_again(paginate: Mapping[str, Any]) -> None:
     link = "/things?a=%2F&key=hunter2&p=2"
@@ -444,6 +446,7 @@ OTHERS = [
 SAME = ["https://api.example.org", "https://api.example.org:443", "HTTPS://API.example.org"]
 
 
+@pytest.mark.invariant("S-2")
 @pytest.mark.parametrize("other", OTHERS)
 def test_another_origin_stops_the_crawl(other: str) -> None:
     for answer in (page(f'{{"data": [1], "next": "{other}/x?y=z"}}'), page("", 307, {"location": f"{other}/x?y=z"})):
@@ -458,6 +461,7 @@ def test_another_origin_stops_the_crawl(other: str) -> None:
         assert len(server.asked) == 1
 
 
+@pytest.mark.invariant("S-1")
 @pytest.mark.parametrize("other", OTHERS)
 def test_credentials_never_go_to_another_origin(other: str) -> None:
     link = f"{other}/x?key=hunter2&y=z"
