@@ -278,6 +278,7 @@ def authorized(monkeypatch: pytest.MonkeyPatch, **more: Any) -> dict[str, Any]:
     return {"headers": {"Authorization": "Bearer env:TOKEN"}, "params": {"key": "env:TOKEN"}, **more}
 
 
+@pytest.mark.invariant("S-1")
 def test_credentials_stay_at_home(server: Api, other: Api, drain: Drain, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server echoes the whole query in its next links, the secret with it."""
     more = authorized(monkeypatch, origins=[other.url])
@@ -289,6 +290,7 @@ def test_credentials_stay_at_home(server: Api, other: Api, drain: Drain, monkeyp
     assert "hunter2" not in repr(other.asked())
 
 
+@pytest.mark.invariant("S-2")
 def test_an_origin_that_is_not_listed(server: Api, other: Api, drain: Drain, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Stop, match="the next page is said to be on another origin") as stop:
         drain(crawl(server, style="link_header", count=25, origin=other.url, more=authorized(monkeypatch)))
@@ -297,6 +299,7 @@ def test_an_origin_that_is_not_listed(server: Api, other: Api, drain: Drain, mon
     assert not other.asked()
 
 
+@pytest.mark.invariant("S-8")
 async def test_secrets_are_in_no_page(server: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     source = crawl(server, style="next_url", count=25, more=authorized(monkeypatch))
     async for page in pages(source):
