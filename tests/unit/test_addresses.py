@@ -59,6 +59,7 @@ def test_nothing_is_public_that_python_takes_for_private(address: IPv4Address | 
         assert not address.is_multicast
 
 
+@pytest.mark.invariant("S-3")
 @given(st.ip_addresses(v=4))
 @example(IPv4Address("8.8.8.8"))
 @example(IPv4Address("127.0.0.1"))
@@ -206,6 +207,7 @@ SPELLINGS = [
 ]
 
 
+@pytest.mark.invariant("S-3")
 @pytest.mark.parametrize("host", SPELLINGS)
 def test_no_spelling_of_a_private_address_is_connected_to(
     server: Api, ask: Ask, host: str, names: Answers, connected: list[str]
@@ -247,6 +249,7 @@ def test_of_several_addresses_only_those_that_are_permitted(
     assert set(connected) == {"127.0.0.1"}
 
 
+@pytest.mark.invariant("S-3")
 def test_what_was_checked_is_what_is_connected_to(server: Api, ask: Ask, names: Answers, connected: list[str]) -> None:
     """DNS that answers otherwise the second time finds no second time."""
     names |= {"rebound.example": ["127.0.0.1", "10.0.0.1"]}
@@ -318,6 +321,7 @@ def test_the_library_goes_to_the_origin_of_the_crawl(
     assert len(read(Crawl.model_validate(description(server.url, "x", count=25)))) == 25
 
 
+@pytest.mark.invariant("S-3")
 @pytest.mark.parametrize("read", [read_async, read_sync])
 def test_the_library_follows_no_link_to_a_private_address(
     server: Api, read: Callable[[Crawl], list[bytes]], strict: None, connected: list[str]
