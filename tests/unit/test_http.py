@@ -89,6 +89,7 @@ def test_redirects_are_answers(server: Api, ask: Ask) -> None:
     assert len(server.asked()) == 1
 
 
+@pytest.mark.invariant("S-3")
 def test_proxies_of_the_environment_are_not_asked(server: Api, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
@@ -117,6 +118,7 @@ def speaking(words: bytes) -> Generator[tuple[str, list[bytes]]]:
         thread.join()
 
 
+@pytest.mark.invariant("S-1")
 def test_no_cookie_is_kept(ask: Ask) -> None:
     """The client is shared by all crawls of a worker."""
     words = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nset-cookie: session=1; path=/\r\n\r\n[]"
@@ -143,6 +145,7 @@ async def test_httpx_has_no_time_limit_of_its_own() -> None:
     assert set(limits) == {None}
 
 
+@pytest.mark.invariant("S-4")
 @pytest.mark.parametrize("query", ["fault=drip", "delay=60"])
 def test_a_slow_answer(server: Api, ask: Ask, query: str) -> None:
     started = time.monotonic()
@@ -152,6 +155,7 @@ def test_a_slow_answer(server: Api, ask: Ask, query: str) -> None:
     assert 0.15 < time.monotonic() - started < 5
 
 
+@pytest.mark.invariant("S-4")
 @pytest.mark.parametrize("fault", ["large", "bomb"])
 def test_a_large_answer(server: Api, ask: Ask, fault: str) -> None:
     with pytest.raises(Stop) as stop:
@@ -184,6 +188,7 @@ def test_nobody_there(ask: Ask) -> None:
     assert re.search("Cannot connect to host|Connection refused", str(fault))
 
 
+@pytest.mark.invariant("S-8")
 @pytest.mark.parametrize(
     "words",
     [
@@ -210,6 +215,7 @@ def test_what_is_no_http(ask: Ask, words: bytes, monkeypatch: pytest.MonkeyPatch
 # Secrets
 
 
+@pytest.mark.invariant("S-9")
 def test_secrets_are_looked_up_at_send(server: Api, ask: Ask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("API_KEY", "a b&c\n")
     (tmp_path / "token").write_text("hunter2\n")
