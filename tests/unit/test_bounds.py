@@ -129,6 +129,7 @@ UNCOUNTED = ("interim answers", "an extension", "a chunk's size")
 """aiohttp's parser throws these away before anybody sees them: only `limits.seconds` ends them."""
 
 
+@pytest.mark.invariant("S-4")
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_stream_without_end(ask: Ask, name: str) -> None:
     said, expected = STREAMS[name]
@@ -154,6 +155,7 @@ BOMBS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.invariant("S-4")
 @pytest.mark.parametrize("encoding", BOMBS)
 def test_a_bomb(ask: Ask, encoding: str) -> None:
     """100 MiB in less than one: given up long before it is there."""
@@ -165,6 +167,7 @@ def test_a_bomb(ask: Ask, encoding: str) -> None:
     assert str(stop.value) == f"fetching {url}: {found}"
 
 
+@pytest.mark.invariant("S-4")
 @pytest.mark.parametrize("encoding", BOMBS)
 def test_what_bombs_make_of_memory(encoding: str) -> None:
     """A chunk of 16 KiB at once is what aiohttp hands on."""
@@ -228,6 +231,7 @@ def test_what_servers_call_compressed(encoding: str, body: bytes, size: int) -> 
     assert b"".join(parts) == b"[1,2]"
 
 
+@pytest.mark.invariant("S-4")
 def test_nothing_is_compressed_twice() -> None:
     """A bomb in a bomb."""
     with pytest.raises(Uninflatable, match="compressed more than once"):
@@ -237,6 +241,7 @@ def test_nothing_is_compressed_twice() -> None:
 # Before it is decoded
 
 
+@pytest.mark.invariant("S-5")
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -267,6 +272,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.invariant("S-5")
 @given(VALUES)
 def test_depth_is_what_it_is(value: Any) -> None:
     def depth(value: Any) -> int:
@@ -359,6 +365,7 @@ PAGES: dict[str, tuple[Callable[[], bytes], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.invariant("L-8")
 @pytest.mark.parametrize("name", PAGES)
 async def test_a_page_that_holds_nobody_up(name: str) -> None:
     make, said = PAGES[name]
