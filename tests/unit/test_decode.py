@@ -152,11 +152,13 @@ def test_whatever_stands_where_members_should_be_leaves_them_out(meta: str) -> N
 PATHS = [("$", ()), ("a", ("b", "c.d")), ("a.b", ("a.c", "b")), ("d.e.f", ("d.g",))]
 
 
+@pytest.mark.invariant("S-5")
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode), st.sampled_from(PATHS))
 def test_any_bytes(body: bytes, paths: tuple[str, tuple[str, ...]]) -> None:
     decode_or_stop(body, *paths)
 
 
+@pytest.mark.invariant("S-5")
 @given(values, st.data(), st.sampled_from(PATHS))
 def test_any_json_and_any_beginning_of_it(text: str, data: st.DataObject, paths: tuple[str, tuple[str, ...]]) -> None:
     body = text.encode()
@@ -174,6 +176,7 @@ def decode_or_stop(body: bytes, documents: str, members: Sequence[str]) -> None:
         assert all(isinstance(document, bytes) for document in decoded.documents)
 
 
+@pytest.mark.invariant("S-5")
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
