@@ -212,6 +212,7 @@ def test_namespaces() -> None:
     )
 
 
+@pytest.mark.invariant("S-6")
 @pytest.mark.parametrize(
     ("body", "error", "expected"),
     [
