@@ -143,6 +143,7 @@ moments = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=st.
 )
 
 
+@pytest.mark.invariant("L-4")
 @given(moments, st.integers(-100_000, 100_000), st.integers(-12, 12))
 def test_a_date_counts_from_the_servers_own(now: datetime, seconds: int, zone: int) -> None:
     until = (now + timedelta(seconds=seconds)).astimezone(timezone(timedelta(hours=zone)))
@@ -166,12 +167,14 @@ def test_dates_of_old(said: str) -> None:
     assert retry_after({"retry-after": said, "date": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 30.0
 
 
+@pytest.mark.invariant("L-4")
 @given(st.text("0123456789 -+:,.GMTWedOct²") | st.text())
 def test_any_retry_after(said: str) -> None:
     found = retry_after({"retry-after": said, "date": said})
     assert found is None or found >= 0
 
 
+@pytest.mark.invariant("L-4")
 @pytest.mark.parametrize(
     ("said", "seconds"), [("7", 7.0), (" 7 ", 7.0), ("007", 7.0), ("-7", None), ("1.5", None), ("", None)]
 )
