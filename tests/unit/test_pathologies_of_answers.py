@@ -84,6 +84,7 @@ def test_p22_a_body_that_is_cut_for_ever(server: Hostile, how: str) -> None:
     assert_stopped(outcome, 10, "/p22-broken-body?…", "at each of 3 attempts")
 
 
+@pytest.mark.invariant("S-5")
 @pytest.mark.parametrize(
     ("how", "said"), [("comma", "not JSON"), ("nan", "not JSON"), ("control", "not JSON"), ("bytes", "not UTF-8")]
 )
@@ -92,6 +93,7 @@ def test_p22_what_is_not_quite_json(server: Hostile, how: str, said: str) -> Non
     assert_stopped(outcome, 10, "/p22-broken-body?…", said)
 
 
+@pytest.mark.invariant("S-5")
 def test_p22_half_an_emoji_is_json(server: Hostile) -> None:
     """And arrives as it was sent."""
     outcome = drained(server, crawl(server, "/p22-broken-body?as=surrogate", CURSOR))
@@ -133,6 +135,7 @@ def test_p22_characters_that_xml_has_no_place_for(server: Hostile) -> None:
     assert outcome.documents == [b'{"@id":"%d","title":["%s"]}' % (n, text.encode()) for n, text in enumerate(texts)]
 
 
+@pytest.mark.invariant("S-6")
 @pytest.mark.parametrize(("how", "said"), [("cut", "the page is not XML"), ("entity", "document type definition")])
 def test_p22_what_is_no_xml_that_is_read(server: Hostile, how: str, said: str) -> None:
     outcome = drained(server, crawl(server, f"/p22-broken-xml?as={how}", {**CURSOR, "next": "//next"}, **XML))
@@ -143,6 +146,7 @@ def test_p22_what_is_no_xml_that_is_read(server: Hostile, how: str, said: str) -
 # P23: requests for patience
 
 
+@pytest.mark.invariant("L-4")
 @pytest.mark.parametrize(
     "how",
     [
@@ -189,6 +193,7 @@ def test_p23_403_without_a_word_of_limits_is_a_refusal(server: Hostile, how: str
 # P26 and P27: what somebody has to mend
 
 
+@pytest.mark.invariant("S-9")
 def test_p26_a_token_dies(server: Hostile, tmp_path: Path) -> None:
     """It is looked up at each request, so a new one in its place is enough."""
     token = tmp_path / "token"
