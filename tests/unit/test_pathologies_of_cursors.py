@@ -345,6 +345,7 @@ def test_p19_a_link_that_leads_elsewhere(server: Hostile, how: str, said: str, q
     assert len(server.asked()) == 1
 
 
+@pytest.mark.invariant("S-2")
 @each_link
 def test_p19_a_link_to_another_origin(server: Hostile, other: Hostile, query: str, paginate: Paginate) -> None:
     path = f"/p19-link?as=other&to={other.url}{query}"
@@ -354,6 +355,7 @@ def test_p19_a_link_to_another_origin(server: Hostile, other: Hostile, query: st
     assert_whole(drained(server, crawl(server, path, paginate, origins=[other.url])))
 
 
+@pytest.mark.invariant("S-2")
 def test_p19_a_redirect(server: Hostile, other: Hostile) -> None:
     assert_whole(drained(server, crawl(server, "/p19-redirect", OFFSET)))
     path = f"/p19-redirect?to={other.url}"
