@@ -414,6 +414,7 @@ def test_crawls_are_values() -> None:
 # Secrets
 
 
+@pytest.mark.invariant("S-8")
 @pytest.mark.parametrize(
     ("said", "place", "remedy"),
     [
