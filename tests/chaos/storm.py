@@ -72,11 +72,14 @@ async def weather_the_storm(place: Path, options: Options) -> Outcome:
             work = Work(fleet, url, f"{options.seed} work", tally)
             working = [asyncio.create_task(work.go_on()) for _ in range(options.crawls)]
             tending = asyncio.create_task(crew.tend())
-            await under_way(work, options.crawls)
-            await rage(crew, servers, options, tally)
-            work.enough()
-            await finished(working, work.all, tally)
-            await ended(tending)
+            try:
+                await under_way(work, options.crawls)
+                await rage(crew, servers, options, tally)
+                work.enough()
+                await finished(working, work.all, tally)
+            finally:
+                for task in (tending, *working):  # also when it is stopped: they must not outlive what they work with
+                    await ended(task)
             await _judge(outcome, servers, work.all)
     _weigh_processes(outcome, place / "log")
     return outcome
