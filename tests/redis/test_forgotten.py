@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from pagefleet import Fleet, Handle
-from tests.redis.actors import Case, case, wait_until, while_running
+from pagefleet.tasks import ended
+from tests.redis.actors import Case, case, wait_until
 
 HOUR = 3600.0
 """A snooze that no test waits for: only an acknowledgement ends it."""
@@ -45,21 +46,26 @@ async def test_what_a_reader_acknowledged_may_be_forgotten(redis_url: str, consu
         await here.enqueue(backlog=4)
         await turn(here)
         before, handle, read = await here.dump(), fleet.crawl("crawl"), list[str]()
-        async with while_running(read_all(handle, consumer, read)) as reading:
+        reading = asyncio.create_task(read_all(handle, consumer, read))
 
-            async def has_read() -> bool:
-                await turn(here)
-                return len(read) >= 8
+        async def has_read() -> bool:
+            await turn(here)
+            return len(read) >= 8
 
-            async def is_waiting() -> bool:
-                done = set((await handle.consumers()).values())
-                return done == {read[-1]} and here.source.chain(*await here.position())[-1][0] == read[-1]
+        async def is_waiting() -> bool:
+            done = set((await handle.consumers()).values())
+            return done == {read[-1]} and here.source.chain(*await here.position())[-1][0] == read[-1]
 
+        async def has_ended() -> bool:
+            await turn(here)
+            return reading.done()
+
+        try:
             await wait_until(has_read)
             await wait_until(is_waiting)
             await go_back(here, before)
-            async with asyncio.timeout(10):
-                while not reading.done():
-                    await turn(here)
+            await wait_until(has_ended, 20)
+        finally:
+            await ended(reading)
         await reading
         assert read == [entry for entry, _ in here.source.whole()]
