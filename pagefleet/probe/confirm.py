@@ -136,7 +136,7 @@ class _Confirming:
         if self.trial.kind not in COUNTING:
             return ""
         end = yield from Beyond(self.asking, self.case, self.trial).look()
-        if end.doubt and not self.trial.paginate.keys() & {"more", "done"}:
+        if end.doubt:
             return end.doubt
         self._add(end.more, end.evidence)
         if end.documents:
@@ -146,10 +146,11 @@ class _Confirming:
         return ""
 
     def _cursor(self) -> Steps[str]:
-        if self.trial.kind != "cursor":
+        if self.trial.kind in (*COUNTING, "keyset"):
             return ""
-        self._add(*(yield from habits(self.asking, self.case, self.trial)))
-        more, doubt = is_endless(self.case, self.trial)
+        if self.trial.kind == "cursor":
+            self._add(*(yield from habits(self.asking, self.case, self.trial)))
+        more, doubt = yield from is_endless(self.asking, self.case, self.trial)
         self._add(more, "all documents are there, and the cursors go on" if more else "")
         return doubt
 

@@ -5,7 +5,7 @@ or under 0. Of one that counts documents: asked to begin one document earlier, t
 document of the page before it; so neither a page is lost where it counts pages, nor a document where it counts from 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -22,6 +22,7 @@ from pagefleet.probe.words import plain
 
 PAGES = 2
 """So many are fetched of a description that holds: what the parameter means has been seen by then."""
+NO_CONTENT, NOT_FOUND = 204, 404
 SINGLE = 3
 """So many parameters are tried one by one; the others all at once."""
 
@@ -32,27 +33,31 @@ class Counting:
     def __init__(self, asking: Asking, case: Case) -> None:
         self._asking, self._case = asking, case
         self.notes: list[str] = []
+        self._hinted = counting_params(case.observation, case.count)
+        self._singles = list(dict.fromkeys([*self._hinted[:SINGLE], "page", "offset"]))
 
-    def search(self) -> Steps[list[Trial]]:
-        """What came of all parameters that were tried, the best one last."""
-        hinted = counting_params(self._case.observation, self._case.count)
-        singles = list(dict.fromkeys([*hinted[:SINGLE], "page"]))
+    def one_by_one(self) -> Steps[list[Trial]]:
+        """What came of the likeliest parameters, the best one last."""
         trials: list[Trial] = []
-        for name in singles:
+        for name in self._singles:
             trials.append((yield from self.param(name)))
             if trials[-1].standing is not Standing.REFUTED:
-                return trials
-        if any(trial.is_mixed for trial in trials):
-            return trials
-        for group, value in ((COMMON_OFFSETS, self._case.count), (COMMON_PAGES, 2)):
-            names = [name for name in dict.fromkeys([*hinted, *group]) if name not in singles and _counts(name, group)]
+                break
+        return trials
+
+    def all_at_once(self) -> Steps[list[Trial]]:
+        """What came of all others."""
+        trials: list[Trial] = []
+        for group, value in ((COMMON_OFFSETS, max(2, self._case.count)), (COMMON_PAGES, 2)):
+            known = dict.fromkeys([*self._hinted, *group])
+            names = [name for name in known if name not in self._singles and _counts(name, group)]
             found = yield from effective(self._asking, self._case, names, value)
             if not found:
                 self.notes.append(f"none of {', '.join(names)} = {value} changes the answer")
-            else:
-                trials.append((yield from self.param(found)))
-                if trials[-1].standing is not Standing.REFUTED:
-                    break
+                continue
+            trials.append((yield from self.param(found)))
+            if trials[-1].standing is not Standing.REFUTED:
+                break
         return trials
 
     def param(self, name: str) -> Steps[Trial]:
@@ -62,46 +67,54 @@ class Counting:
     # Pages
 
     def _page(self, name: str) -> Steps[Trial]:
-        two, answer = yield from self._asked({name: 2})
-        is_refused = two is None and httpx.codes.is_client_error(answer.status)
+        """As the URL asks; and by as many as come, where it asks for more and pages go by that."""
+        trial = yield from self._page_by(name, {})
+        two, _ = yield from self._asked({name: 2})
+        if trial.is_mixed or _relation(self._case, two) is Relation.SAME:
+            return trial
+        for size in self._too_large():
+            if trial.standing is Standing.VERIFIED:
+                smaller, _ = yield from self._asked({name: int(trial.paginate.get("start", 1)) + 1, **size})
+                if not smaller or relation(trial.pages()[1], smaller, self._case.key) is Relation.SAME:
+                    continue
+            other = yield from self._page_by(name, size)
+            if other.standing is Standing.VERIFIED:
+                return other
+        return trial
+
+    def _page_by(self, name: str, size: Mapping[str, int]) -> Steps[Trial]:
+        two, answer = yield from self._asked({name: 2, **size})
+        is_refused = two is None and (httpx.codes.is_client_error(answer.status) or answer.status == NO_CONTENT)
         found = Relation.EMPTY if is_refused else _relation(self._case, two)
-        if found not in (Relation.NEW, Relation.EMPTY):
-            return self._refuted({"kind": "page", "param": name}, f"{name}=2 brings {_said(found, answer)}", found)
-        start = yield from self._first_page(name)
-        if start is None:
-            return self._refuted({"kind": "page", "param": name}, f"neither {name}=0 nor {name}=1 is the first page")
-        if two is None and start == 1 and not self._is_all():
-            return self._refuted({"kind": "page", "param": name}, f"{name}=2 brings {_said(None, answer)}")
-        paginate: dict[str, Any] = {"kind": "page", "param": name, **({"start": 0} if start == 0 else {})}
-        if two is None and start == 1:
-            paginate["past_end"] = [str(answer.status)]
-        if found is Relation.NEW:
-            paginate |= yield from self._size(name, start)
+        paginate: dict[str, Any] = {"kind": "page", "param": name}
+        if found not in (Relation.NEW, Relation.EMPTY) or (
+            is_refused and (self._case.declared or 0) > 2 * self._case.count
+        ):
+            return self._refuted(paginate, f"{name}=2 brings {_said(found, answer)}", found)
+        start = yield from self._first_page(name, size)
+        if start is None or (two is None and start == 1 and not self._is_all()):
+            reason = f"neither {name}=0 nor {name}=1 is the first page"
+            return self._refuted(paginate, reason if start is None else f"{name}=2 brings {_said(None, answer)}")
+        paginate |= {"start": 0} if start == 0 else {}
+        paginate |= {"past_end": [str(answer.status)]} if two is None and start == 1 else {}
+        for param, count in size.items():
+            paginate |= {"size_param": param, "size": count}
         said = self._case.said(paginate, without=(name,))
         return (yield from tried(self._asking, self._case, said, f"{name}={start} is the first page", PAGES))
 
-    def _first_page(self, name: str) -> Steps[int | None]:
-        one, _ = yield from self._asked({name: 1})
+    def _first_page(self, name: str, size: Mapping[str, int]) -> Steps[int | None]:
+        one, _ = yield from self._asked({name: 1, **size})
         if one is None or self._case.relation(one) is Relation.SAME:
             return None if one is None else 1
-        zero, _ = yield from self._asked({name: 0})
+        zero, _ = yield from self._asked({name: 0, **size})
         is_first = zero is not None and self._case.relation(zero) is Relation.SAME
         return 0 if is_first and self._case.relation(one) is not Relation.MIXED else None
 
-    def _size(self, name: str, start: int) -> Steps[dict[str, Any]]:
-        """Where more are asked for than come: do pages go by what was asked for, or by what comes?"""
-        asked = self._case.observation.asked()
-        sizes = [n for n, value in asked.items() if plain(n) in SIZES and whole_number(value) is not None]
-        if not sizes or any(asked[n] == str(self._case.count) for n in sizes):
-            return {}
-        for size in (n for n in sizes if int(asked[n]) > self._case.count):
-            usual, _ = yield from self._asked({name: start + 1})
-            smaller, _ = yield from self._asked({name: start + 1, size: self._case.count})
-            if not (smaller and usual) or relation(usual, smaller, self._case.key) is Relation.SAME:
-                continue
-            if self._case.relation(smaller) is Relation.NEW:
-                return {"size_param": size, "size": self._case.count}
-        return {}
+    def _too_large(self) -> list[dict[str, int]]:
+        """Parameters that ask for more than come, with the number that comes; none where one asks for just that."""
+        asked, count = self._case.observation.asked(), self._case.count
+        sizes = {n: int(value) for n, value in asked.items() if plain(n) in SIZES and whole_number(value) is not None}
+        return [] if count in sizes.values() else [{n: count} for n, size in sizes.items() if size > count]
 
     # Documents
 
@@ -188,7 +201,9 @@ def _changes(asking: Asking, case: Case, names: Sequence[str], value: Any) -> St
     """Do these parameters change the answer, and are they refused?"""
     response = yield from asking.ask(case.with_params(dict.fromkeys(names, value)))
     found = case.read(response)
-    return found is not None and case.relation(found) is not Relation.SAME, httpx.codes.is_client_error(response.status)
+    if found is None:  # what is not known is refused with another status
+        return response.status == NOT_FOUND, httpx.codes.is_client_error(response.status)
+    return case.relation(found) is not Relation.SAME, False
 
 
 def _relation(case: Case, documents: Sequence[Any] | None) -> Relation | None:

@@ -26,13 +26,20 @@ def habits(asking: Asking, case: Case, trial: Trial) -> Steps[tuple[Mapping[str,
     return {**more, **({"empty": "end"} if is_constant else {})}, "the same cursor did not bring the same page again"
 
 
-def is_endless(case: Case, trial: Trial) -> tuple[Mapping[str, Any], str]:
-    """What to add where the cursors go on behind the last document, or why that is not certain."""
+def is_endless(asking: Asking, case: Case, trial: Trial) -> Steps[tuple[Mapping[str, Any], str]]:
+    """What to add where it goes on behind the last document, or why that is not certain."""
     counts = [len(page) for page in trial.pages()]
+    if counts[-1] and case.declared == sum(counts) and trial.walked and not trial.walked.is_over:
+        trial = yield from tried(asking, case, trial.said, "", len(counts) + 1)  # all are there, and it leads on
+        counts = [len(page) for page in trial.pages()]
     walked = trial.walked
-    if walked is None or walked.is_over or counts[-1] or "empty" in trial.paginate:
+    if walked is None or walked.is_over:
         return {}, ""
-    if case.declared == sum(counts):
+    if walked.stop:
+        return {}, f"behind the last page: {walked.stop}"
+    if counts[-1] or "empty" in trial.paginate:
+        return {}, ""
+    if case.declared == sum(counts) and trial.kind == "cursor":
         return {"empty": "end"}, ""
     return {}, f"page {len(counts)} is empty and leads on; whether that is the end is not known"
 

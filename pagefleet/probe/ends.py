@@ -16,11 +16,13 @@ from pagefleet.page import Response
 from pagefleet.probe.asking import Asking, Steps
 from pagefleet.probe.case import Case, Trial
 from pagefleet.probe.observation import Member, whole_number
+from pagefleet.probe.observe import observe
+from pagefleet.probe.pointers import flags
 from pagefleet.probe.sameness import Relation, relation
 from pagefleet.probe.words import PAGES, plain
 
-FAR = 10_000
-"""Pages, where nobody says how many there are."""
+FAR, FARTHEST = 10_000, 10_000_000
+"""Pages, where nobody says how many there are, and that nobody has."""
 LIMIT = re.compile(r"too (large|deep|many|far|high)|window|maximum|at most|exceed|less than|limit", re.IGNORECASE)
 """Words of an API that ends before its collection does."""
 NOT_FOUND = 404
@@ -50,32 +52,59 @@ class Beyond:
         self._size = {paginate["size_param"]: paginate["size"]} if "size" in paginate else {}
 
     def look(self) -> Steps[End]:
-        """What stands there."""
+        """What stands there; a flag that has been seen to turn makes up for an end that is not understood."""
         pages = self._pages()
         if isinstance(pages, str):
             return End(doubt=pages)
-        place = self._behind(pages)
         if self._trial.walked and self._trial.walked.is_over:
             return End(evidence="the page behind the last one is empty")
+        end = yield from self._look(pages)
+        flag = str(self._trial.paginate.get("more") or self._trial.paginate.get("done") or "")
+        if end.doubt and flag and (yield from self._turns(flag, pages)):
+            return End(evidence=f"{flag} says of the last page that it is")
+        return end
+
+    def _look(self, pages: Member | None, far: int = FAR) -> Steps[End]:
+        place = self._behind(pages, far)
         try:
             answer = yield from self._ask(place)
         except Stop as stop:
             return self._by_pages(pages, f"{self._param}={place}, behind the end, cannot be had: {stop}")
         found = self._case.read(answer)
         if found is None:
-            return self._without_array(answer, place) or self._error(answer, place, pages)
+            return self._without_array(answer, place) or (yield from self._error(answer, place, pages))
         if not found:
             return self._by_pages(pages, "", f"{self._param}={place}, behind the end, brings no documents")
+        if far == FARTHEST:
+            return End(doubt=f"even {self._param}={place} brings documents, so there is no end to it")
         return (yield from self._documents(found, place, pages))
 
-    def _behind(self, pages: Member | None) -> int:
+    def _turns(self, flag: str, pages: Member | None) -> Steps[bool]:
+        """Does it say of the last page that there is no more?"""
+        place = self._last(pages)
+        if place is None:
+            return False
+        answer = yield from self._ask(place)
+        found = flags(observe(answer)) if self._case.read(answer) else []
+        return any(one.member.path == flag and not one.says_more for one in found)
+
+    def _last(self, pages: Member | None) -> int | None:
+        """The position of the last page, as the crawl would ask for it; None: nobody knows."""
+        count = self._case.count
+        total = int(pages.value) * count if pages is not None else self._case.declared
+        if total is None:
+            return None
+        number = -(-total // count) - 1
+        return self._start + number * (1 if self._is_pages else count)
+
+    def _behind(self, pages: Member | None, far: int) -> int:
         """A position behind the end, or far away."""
         count, total = self._case.count, self._case.declared
         if pages is not None:
             return self._start + int(pages.value) * (1 if self._is_pages else count)
         if total is not None:
             return self._start + (-(-total // count) if self._is_pages else total)
-        return self._start + FAR * (1 if self._is_pages else count)
+        return self._start + far * (1 if self._is_pages else count)
 
     def _pages(self) -> Member | str | None:
         """The declared number of pages, if there is one; a sentence when it contradicts the total."""
@@ -102,14 +131,19 @@ class Beyond:
         said = f"{self._param}={place}, behind the end, is answered without {self._case.place.path}"
         return End(evidence=said, documents=lenient.place.path)
 
-    def _error(self, answer: Response, place: int, pages: Member | None) -> End:
+    def _error(self, answer: Response, place: int, pages: Member | None) -> Steps[End]:
         said = f"{self._param}={place}, behind the end, is answered with {answer.status}"
         is_a_limit = self._case.declared is None and LIMIT.search(answer.body.decode(errors="replace"))
         if answer.status in (NOT_FOUND, NO_CONTENT) and not is_a_limit:
             return self._by_pages(pages, "", said, past_end=[str(answer.status)])
         if self._case.declared is not None and httpx.codes.is_client_error(answer.status):
-            return self._by_pages(pages, "", said)  # after so many documents the crawl takes it for the end
+            last = self._last(pages)  # behind so many documents an error is the end
+            is_there = last is not None and bool(self._case.read((yield from self._ask(last))))
+            return self._by_pages(pages, "" if is_there else f"nothing stands where {self._total()} puts the end", said)
         return self._by_pages(pages, f"{said}: whether that is the end, or as far as the API goes, is not known")
+
+    def _total(self) -> str:
+        return self._case.total.path if self._case.total else "nothing"
 
     def _by_pages(self, pages: Member | None, doubt: str, evidence: str = "", **more: Any) -> End:
         """The number of pages says where the end is, whatever stands behind it."""
@@ -117,17 +151,30 @@ class Beyond:
             return End({} if doubt else more, doubt, evidence)
         return End({"pages": pages.path}, "", f"{pages.path} says how many pages there are")
 
+    def _is_last(self, found: Sequence[Any], last: int | None) -> bool:
+        """Is this the page that stands at the end, rather than as many documents from the end as a page holds?"""
+        if self._is_pages:
+            return last is not None or len(found) < self._case.count
+        declared = self._case.declared
+        return declared is not None and last is not None and len(found) == declared - (last - self._start)
+
+    def _is_apart(self, found: Sequence[Any], last: int | None) -> Steps[bool]:
+        """Is none of these documents on the page before the last one?"""
+        if last is None or not self._is_pages or last == self._start:
+            return True
+        before = self._case.read((yield from self._ask(last - 1)))
+        return bool(before) and relation(before or [], found, self._case.key) is Relation.NEW
+
     def _documents(self, found: Sequence[Any], place: int, pages: Member | None) -> Steps[End]:
         """There is more than expected, or a page from before again."""
-        declared = self._case.declared is not None or pages is not None
         if self._case.relation(found) is Relation.SAME:
             return self._by_pages(pages, f"{self._param}={place}, behind the end, brings the first page again")
-        answer = yield from self._ask(place - 1 if declared else place + 1)
-        other = self._case.read(answer) or []
-        is_last_again = relation(other, found, self._case.key) is Relation.SAME
+        last = self._last(pages)
+        answer = yield from self._ask(place + 1 if last is None else last)
+        is_last_again = relation(self._case.read(answer) or [], found, self._case.key) is Relation.SAME
         said = f"{self._param}={place}, behind the end, brings "
-        if self._is_pages and is_last_again:
+        if is_last_again and self._is_last(found, last) and (yield from self._is_apart(found, last)):
             return self._by_pages(pages, "", f"{said}the last page again")
-        if not declared and not is_last_again:
-            return End(evidence=f"{self._param}={place} is not yet the end")
+        if last is None and not is_last_again:
+            return (yield from self._look(None, FARTHEST))
         return self._by_pages(pages, f"{said}{len(found)} documents")

@@ -114,7 +114,7 @@ class _Search:
         """The outcome."""
         is_empty = not self._cases[0].documents  # then others are no likelier: Datasette names its keys beside no rows
         full = [] if is_empty else [case for case in self._cases if case.documents]
-        for find in (self._by_pointer, self._by_keyset, self._by_counting):
+        for find in (self._by_pointer, self._by_counting, self._by_keyset, self._by_rarer_counting):
             for case in full or (self._cases[:1] if find == self._by_pointer else []):
                 trial = yield from find(case)
                 if trial is not None:
@@ -160,8 +160,15 @@ class _Search:
     def _by_counting(self, case: Case) -> Steps[Trial | None]:
         if not case.says_more and len(_signs_of_one_page(case)) >= CERTAIN:
             return None
+        held = [self._keep(trial) for trial in (yield from Counting(self._asking, case).one_by_one())]
+        return next((trial for trial in held if trial), None)
+
+    def _by_rarer_counting(self, case: Case) -> Steps[Trial | None]:
+        is_hopeless = any(trial.is_mixed for trial in self._failed)
+        if is_hopeless or (not case.says_more and len(_signs_of_one_page(case)) >= CERTAIN):
+            return None
         counting = Counting(self._asking, case)
-        held = [self._keep(trial) for trial in (yield from counting.search())]
+        held = [self._keep(trial) for trial in (yield from counting.all_at_once())]
         self._notes += counting.notes
         return next((trial for trial in held if trial), None)
 

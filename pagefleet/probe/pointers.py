@@ -142,6 +142,11 @@ def _fits(case: Case, param: str, value: Any, *, is_derived: bool = False) -> bo
     return True
 
 
+def names_next(case: Case) -> bool:
+    """Is there something that names a next page, and is not empty?"""
+    return any(links(case.observation)) or any(is_next(token.member.name) for token in tokens(case))
+
+
 def flags(observation: Observation) -> list[Flag]:
     """Members that say whether there is more."""
     found = [Flag("more", member) for member in observation.members if plain(member.name) in MORE]

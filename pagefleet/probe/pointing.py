@@ -8,7 +8,7 @@ from pagefleet.probe.case import Case, Standing, Trial
 from pagefleet.probe.counting import effective
 from pagefleet.probe.cursors import with_end
 from pagefleet.probe.pointers import Token, flags, links, protocols, tokens
-from pagefleet.probe.trial import tried
+from pagefleet.probe.trial import affordable, tried
 
 
 class Pointing:
@@ -53,7 +53,7 @@ class Pointing:
         trial = Trial(self._case.said(paginate), Standing.REFUTED, "")
         for more in [*flagged, {}]:
             described = self._case.said({**paginate, **more})
-            trial = yield from tried(self._asking, self._case, described, evidence)
+            trial = yield from tried(self._asking, self._case, described, evidence, affordable(self._asking))
             if trial.kind == "cursor":
                 trial = yield from with_end(self._asking, self._case, trial)
             if trial.standing <= Standing.ENDS:

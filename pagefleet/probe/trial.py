@@ -15,11 +15,15 @@ NEEDED = 3
 """Requests that it takes to confirm one."""
 
 
-def tried(asking: Asking, case: Case, said: Mapping[str, Any], evidence: str, pages: int = PAGES) -> Steps[Trial]:
-    """What came of a candidate."""
-    affordable = max(2, asking.left - NEEDED)
+def affordable(asking: Asking) -> int:
+    """So many pages."""
+    return min(PAGES, max(2, asking.left - NEEDED))
+
+
+def tried(asking: Asking, case: Case, said: Mapping[str, Any], evidence: str, pages: int) -> Steps[Trial]:
+    """What came of a candidate, by so many pages."""
     try:
-        walked = yield from asking.walk(said, min(pages, affordable))
+        walked = yield from asking.walk(said, pages)
     except CrawlError as error:
         return Trial(said, Standing.REFUTED, str(error).replace("\n ", ""))
     standing, found = judged(case, walked)

@@ -8,11 +8,11 @@ from pagefleet.crawlfile import parse
 from pagefleet.decode import is_object
 from pagefleet.probe.asking import MOST
 from pagefleet.probe.report import crawl_file
-from tests.probe import formats, named, numbered
+from tests.probe import counted, doubtful, formats, linked, named, numbered, peculiar, placed
 from tests.probe.outcome import brought, probed
 from tests.probe.server import ENDPOINTS, Server
 
-FAMILIES = (numbered, named, formats)
+FAMILIES = (numbered, counted, doubtful, placed, linked, named, peculiar, formats)
 KNOWN = [name for name, endpoint in ENDPOINTS.items() if endpoint.rows is not None]
 UNKNOWN = [name for name in ENDPOINTS if name not in KNOWN]
 
@@ -46,9 +46,9 @@ def test_what_nobody_can_know(server: Server, name: str) -> None:
     "name",
     [
         "numbered/zero_based",
-        "numbered/odd_names",
-        "named/hal",
-        "named/constant_with_total",
+        "placed/odd_names",
+        "linked/hal",
+        "peculiar/constant_with_total",
         "formats/oai",
         "formats/s3",
     ],
