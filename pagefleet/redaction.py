@@ -8,6 +8,8 @@ SHORTEST = 4
 """Characters: what is shorter stands in every text."""
 PREFIX = 8
 """Of a long secret that is cut off by the end of a quotation, so many characters are recognised."""
+LONG = 16
+"""Characters that do not stand in another text by chance."""
 KEPT = 1000
 """Values; a secret that is rotated has several."""
 _names: OrderedDict[str, str] = OrderedDict()
@@ -24,8 +26,8 @@ def never_say(secret: str, name: str) -> None:
 
 
 def is_said(text: str) -> bool:
-    """Is this the value of a secret?"""
-    return text in _names
+    """Is this the value of a secret, or is a long one in it?"""
+    return text in _names or any(len(secret) >= LONG and secret in text for secret in _names)
 
 
 def redacted(text: str) -> str:
