@@ -46,7 +46,7 @@ JOB = pickle.dumps({"t": 1, "f": "advance", "a": ("bomb:0", 1), "k": {"x": Bomb(
 @pytest.mark.invariant("S-7")
 async def test_no_process_unpickles_anything(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(HOOK)
-    with api() as server, machine(tmp_path, PYTHONPATH=str(tmp_path)) as here:
+    with api() as server, machine(tmp_path, PYTHONPATH=path(tmp_path)) as here:
         await here.answers()
         async with Redis.from_url(here.url) as redis:
             for job in ("bomb:0:1", "bomb"):
@@ -77,12 +77,17 @@ async def test_no_process_unpickles_anything(tmp_path: Path) -> None:
         assert (tmp_path / "unpickled").exists()  # it would be seen
 
 
+def path(place: Path) -> str:
+    """Where Python looks: there first."""
+    return os.pathsep.join([str(place), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
 async def python(place: Path, *words: str) -> str:
     """What a process says that has the hook."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", *words),
         cwd=place,
-        env={**os.environ, "PYTHONPATH": str(place)},
+        env={**os.environ, "PYTHONPATH": path(place)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
