@@ -51,7 +51,7 @@ def walk_children(
         place = _Place(_behind(place.parent, page), pointer=place.pointer)
     if place.pointer == UNSAID:
         said.doubt("no-pointer")
-    yield said.on(Page([], checkpoint.cursor, is_last=True))
+    yield said.on(Page([], is_last=True))
 
 
 def _pages(
@@ -63,11 +63,14 @@ def _pages(
     """
     at = place.child or START
     while (page := (yield from _upcoming(pages))) is not None:
-        if "no-pointer" in page.doubt:
+        if each.each is not None:
+            said.note(page)  # of its children, which it has weighed itself
+        elif "no-pointer" in page.doubt.split():
             place = replace(place, pointer=place.pointer or UNSAID)
-        elif page.cursor is not None:
-            place = replace(place, pointer=SHOWN)
-        said.note(replace(page, doubt=page.doubt.replace("no-pointer", "")))
+            said.note(replace(page, doubt=" ".join(word for word in page.doubt.split() if word != "no-pointer")))
+        else:
+            place = replace(place, pointer=SHOWN if page.cursor is not None else place.pointer)
+            said.note(page)
         at = _behind(at, page)
         if page.is_last and at.total is not None and at.documents < at.total:
             said.doubt("child-below-total")
@@ -207,6 +210,8 @@ def _expanded(template: str, parent: bytes, *, is_url: bool = False) -> str:
         found = member(parent, parse_path(path))
         if found is None:
             raise Stop(f"following a document: it has no {path!r} for {template!r}: {parent[:80]!r}")
+        if is_url and found in ("", ".", ".."):
+            raise Stop(f"following a document: its {path!r} is {found!r}, which leads elsewhere than {template!r}")
         return found
 
     text = ""

@@ -139,7 +139,9 @@ class Listing(_Description):
     def error_reader(self) -> Reader | None:
         """Reads of an answer only whether it says that it is none."""
         members = in_body(self.error)
-        return Reader(self.format, self.documents if self.format == "html" else ".", members) if members else None
+        if not members:
+            return None
+        return Reader(self.format, self.documents if self.format == "html" else ".", members, self.namespaces)
 
     def read_by(self, paginate: Paginator) -> Reader:
         """Takes pages apart; raises `ValueError` that names the field at fault."""
@@ -288,7 +290,7 @@ class Crawl(Listing):
         return self.read_by(self.paginate)
 
 
-PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+PLACEHOLDER = re.compile(r"\{([^{}\s\"]+)\}")
 
 
 def placeholders(template: str) -> list[str]:

@@ -7,7 +7,7 @@ fetch(request, ...)  ->  Send(request)     answered with a Response, or with the
 import random
 import re
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -64,12 +64,13 @@ def fetch(
     `read` raises `RetryNow` where it sees a passing fault (`check_passing`). Raises `Stop` when the attempts are used
     up, and `CursorDied` when a request that must not be repeated may have reached the source, and was not answered.
     """
-    request, attempt, hops = dress(request), 0, 0
+    plain, request, attempt, hops = request, dress(request), 0, 0
     while True:
         reply = yield Send(request)
         if isinstance(reply, Response):
             if reply.status in REDIRECTS and "location" in reply.headers:
-                request, hops = dress(_redirected(request, reply, hops)), hops + 1
+                plain = _redirected(replace(plain, url=request.url), reply, hops)
+                request, hops = dress(plain), hops + 1
                 continue
             patience = _patience(request, reply)
             if patience is not None:
@@ -86,7 +87,7 @@ def fetch(
         if attempt >= limits.attempts:
             found = f"fetching {safe(request.url)}: {fault}, at each of {attempt} attempts; try again later"
             raise Exhausted(found, fault)
-        yield Wait(request.url, RetryLater(str(fault), random.uniform(0, min(30.0, 0.5 * 2**attempt))))
+        yield Wait(request.url, RetryLater(str(fault), random.uniform(0, min(30.0, 0.5 * 2 ** min(attempt, 6)))))
 
 
 def check_passing(response: Response) -> None:

@@ -1,5 +1,6 @@
 """Formats: which decoder reads a response, by what the crawl declares and what the response says it is."""
 
+import codecs
 import csv
 import io
 import json
@@ -223,6 +224,10 @@ class _Lines:
 CHARSET = re.compile(r"charset=\s*[\"']?([\w.:-]+)")
 
 
+UNFIT = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape", "utf-7"})
+"""Python's, but no character sets of pages."""
+
+
 def _in_utf8(body: bytes, content_type: str, name: str) -> bytes:
     """The body in UTF-8, if it says that it is in something else. XML and HTML say so themselves, unless the header
     does."""
@@ -231,10 +236,12 @@ def _in_utf8(body: bytes, content_type: str, name: str) -> bytes:
     if charset in ("utf-8", "utf8", "us-ascii", ""):
         return BOM + body if name == "html" and charset else body
     try:
+        if codecs.lookup(charset).name in UNFIT:
+            raise LookupError(charset)
         text = body.decode(charset)
     except LookupError as error:
         raise Stop(f"the page is in {charset!r}, which is no character set that is known here") from error
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise Garbled(f"the page says that it is in {charset}, and is not: {error}") from error
     if name == "xml":
         text = re.sub(r"^(\s*<\?xml[^>]*?)\s+encoding=[\"'][^\"']*[\"']", r"\1", text, count=1)

@@ -44,12 +44,13 @@ class JsonPathDecoder:
         body = body.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n")
         bounds.check_tree(body)
         try:
-            tree = json.loads(body, parse_float=read_float, parse_int=read_int)
+            text = str(body, "utf-8")
+            tree = json.loads(text, parse_float=read_float, parse_int=read_int, parse_constant=_refused)
             members = {member: nodes[0].value for member, query in self._members.items() if (nodes := query.find(tree))}
             return Decoded(bounds.collected(self._documents(body, tree), body), members)
         except (ValueError, msgspec.DecodeError) as error:
             raise not_json(body, error) from error
-        except RecursionError as error:
+        except (RecursionError, JSONPathError) as error:
             raise Stop("the page is nested too deep to be read") from error
 
     def _documents(self, body: bytes, tree: Any) -> Iterator[bytes]:
@@ -68,6 +69,10 @@ class JsonPathDecoder:
         if node.value is not None and not isinstance(node.value, list):
             raise Stop(f"documents={self._path!r} is a {type(node.value).__name__}, not an array; name one")
         return node
+
+
+def _refused(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 class _Slices:

@@ -59,10 +59,15 @@ class XmlDecoder:
         """Elements as JSON; raises `Stop` when the body is not XML, or has a DTD."""
         bounds.check_markup(body)
         tree = _parse_xml(body)
-        found: Any = self._documents(tree)
+        try:
+            found: Any = self._documents(tree)
+            members = {
+                member: value for member, path in self._members.items() if (value := _text(path(tree))) is not None
+            }
+        except etree.XPathError as error:
+            raise Stop(f"reading by the XPath {self._path!r}, or one of a member: {error}; correct it") from error
         if not is_array(found) or not all(isinstance(one, Element) for one in found):
             raise Stop(f"documents={self._path!r} names no elements; write an XPath that does")
-        members = {member: value for member, path in self._members.items() if (value := _text(path(tree))) is not None}
         return Decoded(bounds.collected(map(self._document, found), body), members)
 
     def _document(self, element: Element) -> bytes:

@@ -106,3 +106,8 @@ class Checkpoint:
     documents: int = 0
     total: int | None = None
     digest: str = ""
+
+
+def encode(cursor: Cursor) -> str:
+    """A cursor as it stands in Redis: one JSON value has one text, for cursors are compared."""
+    return json.dumps(cursor, sort_keys=True, separators=(",", ":"))  # ASCII, for JSON can hold half a surrogate pair

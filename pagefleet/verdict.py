@@ -56,13 +56,17 @@ GRAVE = frozenset({"at-cap", "child-below-total", "quarantined"})
 def judge(signals: Signals) -> Verdict:
     """Complete, unless something speaks against it; the gravest reason first."""
     documents, total = signals.documents, signals.total
-    missing, odd = [(w, DOUBTS[w]) for w in signals.doubts.split() if w in GRAVE], list[tuple[str, str]]()
+    missing, odd = [(w, _meaning(w)) for w in signals.doubts.split() if w in GRAVE], list[tuple[str, str]]()
     if total is not None and documents < total:
         missing.insert(0, ("below-total", f"{documents} documents, but the source declared {total}"))
     if total is not None and documents > total:
         odd.append(("above-total", f"{documents} documents, but the source declared {total}"))
-    odd += [(word, DOUBTS[word]) for word in signals.doubts.split() if word not in GRAVE]
+    odd += [(word, _meaning(word)) for word in signals.doubts.split() if word not in GRAVE]
     if signals.drifts:
         odd.append(("drift", f"{signals.drifts} pages changed at the source while they were committed in parts"))
     finding = Finding.TRUNCATED if missing else Finding.SUSPECT if odd else Finding.COMPLETE
     return Verdict(finding, tuple(missing + odd))
+
+
+def _meaning(word: str) -> str:
+    return DOUBTS.get(word, "a doubt that this version does not know")

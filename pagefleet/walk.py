@@ -19,7 +19,7 @@ from pagefleet.decode import is_object
 from pagefleet.errors import CursorDied, Exhausted, RetryNow, Stop
 from pagefleet.fetch import Reply, Send, Wait, fetch
 from pagefleet.merge import merged
-from pagefleet.page import Checkpoint, Cursor, Page, Quarantined, Request, Response
+from pagefleet.page import Checkpoint, Cursor, Page, Quarantined, Request, Response, encode
 from pagefleet.paginators import Answer, Continue, LinkHeader, LinkObject, NextUrl, Opaque
 from pagefleet.paginators.numbers import NARROW
 from pagefleet.paginators.rule import number
@@ -37,6 +37,8 @@ POISONOUS = 5
 """Documents in a row that may be left out; behind so many it is the server that fails, and not they."""
 REPLAY = "$replay"
 """In a cursor: the cursors of documents that are tried again."""
+LONGEST_CURSOR = 65_536
+"""Bytes. It is stored with the slice, and twice in each row of the ledger."""
 PARTS = 1_000
 """Answers that one page may be made of."""
 
@@ -100,7 +102,7 @@ class _Walk:
     @property
     def _position(self) -> int:
         """Documents before the next page; behind a fall to the start, fewer than are delivered."""
-        return self._delivered - self._skip
+        return self._delivered + self._lost - self._skip
 
     def upcoming(self) -> Generator[Send | Wait, Reply, Page | None]:
         """The next page; None when what was fetched is none yet: a part of it, a dead cursor, or what is delivered."""
@@ -123,7 +125,7 @@ class _Walk:
             self._watch.doubt("short-pages")
         if fault := self._watch.fault(self._cursor, page, self._total):
             place = safe(self._rule.request(self._first, self._cursor).url)
-            remedy = f"so the server ignores the cursor {self._cursor!r}; check the crawl's paginate"
+            remedy = f"so the server ignores the cursor {self._cursor!r:.80}; check the crawl's paginate"
             raise Stop(f"reading {place}: {fault}, {remedy}")
         return self._moved_behind(page)
 
@@ -183,6 +185,11 @@ class _Walk:
     def _following(self, answer: Answer) -> Cursor:
         """The next cursor; servers echo secrets in their links, and these must not be stored."""
         following = self._rule.next(self._cursor, answer)
+        if len(encoded := encode(following)) > LONGEST_CURSOR:
+            found = f"the cursor of the next page has {len(encoded)} bytes"
+            raise Stop(f"reading {safe(answer.response.url)}: {found}, and at most {LONGEST_CURSOR} are kept")
+        if isinstance(self._rule, Continue) and is_object(following):
+            return {name: value for name, value in following.items() if name not in self._crawl.secret_params}
         if isinstance(self._rule, LinkHeader | NextUrl | LinkObject):
             if isinstance(following, str):
                 return stripped(self._crawl, following)
@@ -197,8 +204,10 @@ class _Walk:
         if not isinstance(self._rule, Continue) or self._rule.complete is None:
             return list(answer.documents)
         self._parts.append(answer.documents)
-        if len(self._parts) > PARTS:
-            raise Stop(f"{PARTS} answers had no {self._rule.complete!r}; correct paginate.complete")
+        size = sum(len(document) for part in self._parts for document in part)
+        if len(self._parts) > PARTS or size > self._crawl.limits.body:
+            found = f"{len(self._parts)} answers of {size} bytes had no {self._rule.complete!r}"
+            raise Stop(f"{found}; correct paginate.complete, or ask for fewer documents")
         if self._rule.is_part(answer) and following is not None:
             return None
         parts, self._parts = self._parts, []

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from pagefleet.crawl import Crawl
-from pagefleet.page import Cursor, Page
+from pagefleet.page import Cursor, Page, encode
 from pagefleet.paginators import Answer
 
 REMEMBERED = 5_000
@@ -25,7 +25,7 @@ class Watch:
         self._crawl, self._rule = crawl, crawl.paginate
         self._before, self._mark = before, before[DIGEST:]
         self._doubts: list[str] = []
-        self._seen: OrderedDict[tuple[str, str] | int, None] = OrderedDict()
+        self._seen: OrderedDict[int, None] = OrderedDict()
 
     def doubt(self, word: str) -> None:
         """Keep this for the verdict."""
@@ -68,10 +68,11 @@ class Watch:
             return "it names itself as the next page"
         if page.documents and page.digest == self._before:
             return "it holds the very documents of the page before it"
-        if (str(cursor), page.digest) in self._seen:
+        place = hash((encode(cursor), page.digest))
+        if place in self._seen:
             return "it was there before, with the same documents: the cursors go round in a circle"
         self._weigh(page, total)
-        self._remember((str(cursor), page.digest), *(map(hash, page.documents) if self._crawl.key else ()))
+        self._remember(place, *(map(hash, page.documents) if self._crawl.key else ()))
         self._before = page.digest
         return ""
 
@@ -85,7 +86,7 @@ class Watch:
         if total is not None and page.total is not None and page.total < total:
             self.doubt("shrunk")
 
-    def _remember(self, *things: tuple[str, str] | int) -> None:
+    def _remember(self, *things: int) -> None:
         for thing in things:
             self._seen[thing] = None
         while len(self._seen) > REMEMBERED:

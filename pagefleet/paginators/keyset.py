@@ -1,7 +1,7 @@
 """The paginator that goes on behind the greatest value seen: no cursor of the server's, so none that can die."""
 
 import hashlib
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,9 @@ from pagefleet.paginators.numbers import check_both, sized
 from pagefleet.paginators.places import Put, Value, put
 from pagefleet.paginators.rule import Answer, Rule
 from pagefleet.url import safe
+
+MOST_SEEN = 2_000
+"""Digests in a cursor: 40 KB, which the slice and each row of the ledger hold."""
 
 
 class Keyset(Rule):
@@ -70,21 +73,42 @@ class Keyset(Rule):
         value, tie = self._value(answer, self.field), self._value(answer, self.tie) if self.tie else None
         if cursor is not None and [value, tie] == cursor[:2] and not self.inclusive:
             raise Stop(f"two pages end at {self.field!r} = {value!r}: {self.param!r} does not filter; correct paginate")
-        same = [one for one in answer.documents if value_at(one, parse_path(self.field)) == value]
-        seen = [_digest(document) for document in same] if self.inclusive else []
+        seen = self._digests(answer, value)
         if cursor is not None and cursor[0] == value:
             seen = [*cursor[2], *seen]
+        if len(seen) > MOST_SEEN:
+            raise Stop(
+                f"more than {MOST_SEEN} documents have the same {self.field!r}, {value!r}; give paginate a tie, or "
+                f"a field that tells more of them apart"
+            )
         return [value, tie, seen, max(len(answer.documents) + answer.dropped, cursor[3] if cursor else 0)]
+
+    def anchor(self, answer: Answer) -> Cursor:
+        """Where to go on behind an answer that another paginator fetched; None: its last document does not say."""
+        value, tie = answer.find(f"last:{self.field}"), answer.find(f"last:{self.tie}") if self.tie else None
+        if not _is_value(value) or (self.tie and not _is_value(tie)):
+            return None
+        return [value, tie, self._digests(answer, value)[-MOST_SEEN:], 0]
+
+    def _digests(self, answer: Answer, value: Value) -> list[str]:
+        """Of the documents that have the last one's value: they come again where the filter means "from"."""
+        if not self.inclusive:
+            return []
+        return [_digest(one) for one in answer.documents if value_at(one, parse_path(self.field)) == value]
 
     def is_said(self, answer: Answer) -> bool:
         return True
 
     def _value(self, answer: Answer, path: str) -> Value:
         value = answer.find(f"last:{path}")
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
+        if not _is_value(value):
             place = safe(answer.response.url)
             raise Stop(f"reading {place}: the last document has no {path!r} to go on from but {value!r:.80}")
-        return value
+        return cast("Value", value)
+
+
+def _is_value(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def _digest(document: bytes) -> str:

@@ -78,10 +78,10 @@ class LinkObject(_Link):
 
     def ask(self, first: Request, cursor: Cursor) -> Request:
         if not is_object(cursor):
-            return super().ask(first, cursor)
+            return first if cursor is None else replace(first, method="GET", url=str(cursor), body=None)
         request, body = replace(first, method="POST", url=str(cursor["href"])), cursor.get("body")
         if cursor.get("merge"):
-            body = _over(json.loads(first.body or b"{}"), body)
+            body = _over(_json(first.body or b"{}"), body)
         return request if body is None else with_body(request, body)
 
     def after(self, cursor: Cursor, answer: Answer) -> Cursor:
@@ -111,7 +111,16 @@ class LinkObject(_Link):
         return answer.has(self.next_path)
 
 
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body
+
+
 def _over(body: Any, other: Any) -> dict[str, Any]:
+    if not is_object(body or {}) or not is_object(other or {}):
+        raise Stop(f"a link's body {other!r:.80} is to be merged with {body!r:.80}, and these are no objects")
     return {**(body or {}), **(other or {})}
 
 

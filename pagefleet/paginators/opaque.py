@@ -8,7 +8,7 @@ A fallback is a position that needs no cursor of the server's. Once a crawl has 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pagefleet.decode import is_object
 from pagefleet.page import Cursor, Request, Response
@@ -49,6 +49,12 @@ class Opaque(Rule):
     fallback: Position | Literal["restart"] | None = None
     """How to go on without the cursor: from a position, or from the first page, past what is delivered."""
 
+    @model_validator(mode="after")
+    def _can_fall(self) -> "Opaque":
+        if isinstance(self.fallback, PageNumber) and self.fallback.size is None:
+            raise ValueError("a fallback by page numbers needs size and size_param, to know which page comes next")
+        return self
+
     def members(self) -> tuple[str, ...]:
         rule = self._position
         return (*super().members(), *(rule.members() if rule else ()))
@@ -75,10 +81,11 @@ class Opaque(Rule):
             following = rule.next(cursor[FALLEN], answer)
             return None if following is None else {FALLEN: following}
         following = super().next(_bare(cursor), answer)
+        if is_object(following) and any(name.startswith("$") for name in following):
+            following = {CURSOR: following}  # the server's own, and none of ours
         if following is None or not isinstance(self.fallback, Keyset):
             return following
-        anchor = _anchor(cursor)
-        return {CURSOR: following, KEYSET: self.fallback.after(anchor, answer) or anchor}
+        return {CURSOR: _bare(following), KEYSET: self.fallback.anchor(answer) or _anchor(cursor)}
 
     def fresh(self, cursor: Cursor, documents: list[bytes]) -> list[bytes]:
         rule = self._fallen(cursor)

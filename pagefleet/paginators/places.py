@@ -25,6 +25,8 @@ from pagefleet.url import safe
 
 HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 Value = str | int | float
+LONGEST_SEGMENT = 8_192
+"""Characters of a URL that a cursor may take."""
 
 
 def split(place: str, kinds: str) -> tuple[str, str]:
@@ -71,6 +73,13 @@ def is_structured(place: str) -> bool:
 
 def put(request: Request, values: Mapping[str, Any]) -> Request:
     """The request with these values in their places; raises `Stop` when one does not fit."""
+    try:
+        return _put_in(request, values)
+    except (UnicodeError, ValueError, AttributeError, httpx.InvalidURL) as error:
+        raise Stop(f"going on from {safe(request.url)}: {error!s:.200}; the cursor does not fit there") from error
+
+
+def _put_in(request: Request, values: Mapping[str, Any]) -> Request:
     params: dict[str, Any] = {}
     for place, value in values.items():
         kind, name = split(place, "json|header|body|form|path")
@@ -96,7 +105,7 @@ def with_params(request: Request, params: Mapping[str, Any]) -> Request:
         return request
     try:
         url = httpx.URL(request.url).copy_merge_params(params)
-    except httpx.InvalidURL as error:
+    except (httpx.InvalidURL, UnicodeError) as error:
         raise Stop(f"going on from {safe(request.url)}: {error}; the cursor does not fit into a URL") from error
     return replace(request, url=str(url))
 
@@ -135,4 +144,6 @@ def _with_field(request: Request, name: str, value: Value) -> Request:
 
 def _with_segment(url: str, name: str, value: str) -> str:
     segment = quote(value, safe="")
+    if len(segment) > LONGEST_SEGMENT:
+        raise ValueError(f"it has {len(segment)} characters")
     return url.replace(f"{{{name}}}", segment).replace(f"%7B{name}%7D", segment)

@@ -17,7 +17,7 @@ from redis.exceptions import ResponseError
 from pagefleet import keys as key
 from pagefleet.connection import is_out_of_memory, patiently
 from pagefleet.keys import SliceKeys
-from pagefleet.page import Checkpoint, Cursor, Quarantined
+from pagefleet.page import Checkpoint, Quarantined, encode
 
 Commitment = Literal[
     "committed",
@@ -201,11 +201,6 @@ def source(name: str) -> str:
     here = files(__name__)
     prelude = "" if name in WITHOUT_PRELUDE else (here / "prelude.lua").read_text()
     return prelude + (here / f"{name}.lua").read_text()
-
-
-def encode(cursor: Cursor) -> str:
-    """A cursor as it stands in Redis: one JSON value has one text, for cursors are compared."""
-    return json.dumps(cursor, sort_keys=True, separators=(",", ":"))  # ASCII, for JSON can hold half a surrogate pair
 
 
 def _ms(seconds: float) -> int:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pagefleet.keys import DUE, QUEUE
-from pagefleet.page import Checkpoint
-from pagefleet.scripts import Part, encode
+from pagefleet.page import Checkpoint, encode
+from pagefleet.scripts import Part
 from tests.model.protocol import NOBODY, Fence, Message, Page, Redis
 from tests.model.world import KINDS, Move, State, World, moves, start
 from tests.redis.actors import Case, case

@@ -23,7 +23,6 @@ ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
     "deflate": zlib.compress,
     "br": in_brotli,
     "zstd": zstandard.compress,
-    "gzip, br": lambda body: in_brotli(gzip.compress(body)),
 }
 
 
