@@ -19,6 +19,7 @@ The parts, from the page outwards:
     keys.py scripts/ connection.py      Redis: key names, atomic steps, the one way to it
     tasks.py                            ending a task for certain, and work aside
     states.py verdict.py                what a slice can be, and whether a finished crawl is whole
+    chain.py audit.py                   whether a crawl in Redis is whole, derived again
     doctor.py                           what may be wrong with a fleet
     fleet.py embedded.py settings.py    `Fleet`, a Redis of our own, what a fleet's processes agree on
     cli/                                `pagefleet`

@@ -4,6 +4,7 @@ app.py          the commands
 drain.py        `pagefleet crawl`: everything on one machine
 read.py         `pagefleet documents`
 shown.py        `pagefleet ls` and `show`
+audit.py        `pagefleet audit`
 doctor.py       `pagefleet doctor`
 presets.py      `pagefleet presets`
 probe.py        `pagefleet probe`, and `pagefleet crawl` of a URL

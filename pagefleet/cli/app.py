@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from pagefleet.cli import presets, probe, shown
+from pagefleet.cli.audit import audited
 from pagefleet.cli.demo import demonstrate
 from pagefleet.cli.doctor import look
 from pagefleet.cli.drain import DIRECTORY, Drain
@@ -179,6 +180,13 @@ def replay(crawl_id: Id, redis: Redis = None) -> int:
 def cancel(crawl_id: Id, redis: Redis = None) -> int:
     """End a crawl where it is, for good; what it delivered stays."""
     return _steer(crawl_id, redis, Handle.cancel)
+
+
+@app.command()
+def audit(crawl_id: Id, redis: Redis = None) -> int:
+    """Derive again, from what is in Redis, that a crawl is whole; ends with 3 if anything speaks against it."""
+    _check(redis, DIRECTORY)
+    return _over(lambda _: audited(crawl_id, redis))
 
 
 @app.command()

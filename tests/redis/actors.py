@@ -13,6 +13,7 @@ from pagefleet.connection import open_redis
 from pagefleet.keys import DUE, QUEUE, SliceKeys
 from pagefleet.page import Checkpoint, Cursor
 from pagefleet.scripts import Committed, Ending, Part, Scripts
+from pagefleet.watch import digest
 
 T = TypeVar("T")
 Verb = Literal["pause", "resume", "cancel"]
@@ -82,7 +83,7 @@ class Hand:
             after=after,
             ending="last" if is_last else ending if is_whole else "",
             arguments=documents[before.index : end],
-            digest=f"digest of {before.page}",
+            digest=digest(documents),
             size=sum(map(len, documents)),
         )
 

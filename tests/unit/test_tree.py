@@ -21,7 +21,7 @@ PACKAGES = {
     "pagefleet_scheduler": ROOT / "scheduler" / "pagefleet_scheduler",
 }
 PURE = [
-    *("redaction", "bounds"),
+    *("redaction", "bounds", "chain"),
     *("page", "errors", "url", "decode", "formats", "jsonpath", "markup", "crawl", "crawlfile", "presets"),
     *(
         "credentials",
