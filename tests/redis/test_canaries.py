@@ -135,6 +135,7 @@ def read_sync(crawl: Crawl) -> list[bytes]:
 CASES = [(place, 307) for place in PLACES] + [("redirect", status) for status in REDIRECTS if status != 307]
 
 
+@pytest.mark.invariant("S-1", "S-2")
 @pytest.mark.parametrize("read", [read_async, read_sync], ids=["async", "sync"])
 @pytest.mark.parametrize(("place", "status"), CASES, ids=str)
 @pytest.mark.parametrize("is_listed", [False, True], ids=["unlisted", "listed"])
@@ -193,6 +194,7 @@ def kept(place: Path) -> Iterator[tuple[str, bytes]]:
             yield str(file), file.read_bytes()
 
 
+@pytest.mark.invariant("S-8")
 @pytest.mark.parametrize("ends", ["well", "badly"])
 async def test_forty_canaries_through_a_crawl(tmp_path: Path, ends: str) -> None:
     """In no key, job, append-only file, log, error, repr or output."""
