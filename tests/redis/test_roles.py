@@ -43,6 +43,7 @@ def guard(place: Machine) -> None:
             untyped.execute_command("ACL", "SETUSER", role, *rules)
 
 
+@pytest.mark.invariant("S-10")
 async def test_a_fleet_whose_roles_may_do_what_they_need(tmp_path: Path) -> None:
     with machine(tmp_path) as place, api() as server:
         await place.answers()
@@ -67,6 +68,7 @@ async def test_a_fleet_whose_roles_may_do_what_they_need(tmp_path: Path) -> None
         assert "NOPERM" not in place.log()
 
 
+@pytest.mark.invariant("S-10")
 @pytest.mark.parametrize("role", ROLES)
 async def test_what_a_role_may_not(tmp_path: Path, role: str) -> None:
     with machine(tmp_path) as place:
@@ -86,6 +88,7 @@ async def test_what_a_role_may_not(tmp_path: Path, role: str) -> None:
 # No pickle
 
 
+@pytest.mark.invariant("S-7")
 @pytest.mark.parametrize("read", [pickle.loads, pickle.Unpickler])
 def test_the_suite_unpickles_nothing(read: Any) -> None:
     with pytest.raises(AssertionError, match="unpickled"):
@@ -102,6 +105,7 @@ class Bomb:
         return os.mkdir, (str(self.place),)
 
 
+@pytest.mark.invariant("S-7")
 async def test_a_pickle_in_the_queue_is_never_read(tmp_path: Path) -> None:
     """The worker drops it and goes on; the crawl behind it is whole."""
     with machine(tmp_path) as place, api() as server:
