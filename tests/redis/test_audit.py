@@ -51,6 +51,7 @@ async def rewrite(c: Case, change: Callable[[Entries], object], stream: str) -> 
         await c.call("XADD", stream, entry, *(word for pair in fields.items() for word in pair))
 
 
+@pytest.mark.invariant("O-5")
 async def test_what_the_scripts_wrote_agrees(redis_url: str) -> None:
     async with crawled(redis_url, 3, 0, 700, 1) as (_, fleet):
         found = await audit(fleet, "crawl")
@@ -138,6 +139,7 @@ PLANTED: dict[str, tuple[Callable[[Case], Awaitable[None]], set[str]]] = {
 }
 
 
+@pytest.mark.invariant("O-5")
 @pytest.mark.parametrize("name", PLANTED)
 async def test_what_was_planted_is_found(redis_url: str, name: str) -> None:
     plant, expected = PLANTED[name]
