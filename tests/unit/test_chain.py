@@ -60,6 +60,7 @@ def test_a_whole_crawl_agrees(sizes: list[int]) -> None:
     assert whole(sizes).told() == ([], [])
 
 
+@pytest.mark.invariant("O-5")
 @given(SIZES, st.data())
 def test_a_document_that_is_missing_is_found(sizes: list[int], data: st.DataObject) -> None:
     crawl = whole([*sizes, 2])
@@ -69,6 +70,7 @@ def test_a_document_that_is_missing_is_found(sizes: list[int], data: st.DataObje
     assert f"page {place(lost)[0]}: document {place(lost)[1]} is not" in crawl.told()[0][0][1]
 
 
+@pytest.mark.invariant("O-5")
 @given(SIZES, st.data())
 def test_two_documents_that_are_swapped_are_found(sizes: list[int], data: st.DataObject) -> None:
     crawl = whole([*sizes, 2])
@@ -77,6 +79,7 @@ def test_two_documents_that_are_swapped_are_found(sizes: list[int], data: st.Dat
     assert crawl.found() == ["digest"] * len({place(one)[0], place(other)[0]})
 
 
+@pytest.mark.invariant("O-5")
 @given(SIZES, st.data())
 def test_a_document_that_stands_twice_is_found(sizes: list[int], data: st.DataObject) -> None:
     """In place of another, or behind the page's last."""
