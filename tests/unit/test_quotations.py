@@ -40,6 +40,7 @@ RESPONSES: list[tuple[str, dict[str, Any], str]] = [
     (json.dumps({"data": LONG}), {}, "documents='data' is the str 'ZZ"),
     (json.dumps({"data": [1], "error": LONG}), {"error": "error"}, "the server answered 200, but error = 'ZZ"),
     (json.dumps({"data": [1], "next_cursor": [LONG]}), {}, "holds no cursor but ['ZZ"),
+    (json.dumps({"data": [1], "next_cursor": LONG}), {}, "so the server ignores the cursor 'ZZ"),
     (json.dumps({"data": [1], "next": [LONG]}), {"paginate": NEXT_URL}, "holds no URL but ['ZZ"),
     (json.dumps({"data": [1], "next": f"http://a:b/{LONG}"}), {"paginate": NEXT_URL}, "ZZ…', which is no URL"),
     (json.dumps({"data": [1], "next": f"http://127.0.0.2/{LONG}"}), {"paginate": NEXT_URL}, "ZZ…: the next page is"),
