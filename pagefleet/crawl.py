@@ -271,6 +271,11 @@ class Crawl(Listing):
         if isinstance(self.paginate, NextCursor) and self.paginate.then:
             for name, said in self.paginate.then.params.items():
                 yield "paginate.then.params", name, str(said), False
+        below = self.each
+        while below is not None:
+            for name, said in below.params.items():
+                yield "each.params", name, str(said), isinstance(said, str) and SECRET.fullmatch(said) is not None
+            below = below.each
 
     def first(self) -> Request:
         """The request before any paginator has touched it."""

@@ -224,7 +224,7 @@ class _Lines:
 CHARSET = re.compile(r"charset=\s*[\"']?([\w.:-]+)")
 
 
-UNFIT = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape", "utf-7"})
+UNFIT = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape", "utf_7"})
 """Python's, but no character sets of pages."""
 
 
@@ -236,7 +236,7 @@ def _in_utf8(body: bytes, content_type: str, name: str) -> bytes:
     if charset in ("utf-8", "utf8", "us-ascii", ""):
         return BOM + body if name == "html" and charset else body
     try:
-        if codecs.lookup(charset).name in UNFIT:
+        if codecs.lookup(charset).name.replace("-", "_") in UNFIT:
             raise LookupError(charset)
         text = body.decode(charset)
     except LookupError as error:

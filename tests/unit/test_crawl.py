@@ -150,6 +150,10 @@ OFFSET: Mapping[str, Any] = {"kind": "offset"}
         ({"format": "html", "documents": "a", "total": "b::c"}, ["the crawl: total: 'b::c': behind :: comes text or"]),
         ({"format": "yaml"}, ["format is 'yaml': it must be 'auto', 'json', 'ndjson', 'csv', 'tsv', 'xml' or 'html'"]),
         ({"cap": 0}, ["cap is 0: it must be greater than 0"]),
+        (
+            {"each": {"url": "/a", "each": {"url": "/b", "params": {"api_key": "x"}}}},
+            ["the crawl: the secret api_key in each.params would be stored with the crawl"],
+        ),
         ({"each": {"url": "/a", "keey": 1}}, ["each.keey is 1: there is no such field; did you mean key?"]),
         ({"each": {"url": "/a", "paginate": "x"}}, [f"each.paginate is 'x': {KINDS}"]),
         (
