@@ -240,7 +240,9 @@ class _Walk:
             return None
         self._delivered += len(documents)
         self._poisonous = 0
-        page = replace(page, documents=documents, notice=self._notice, doubt=self._watch.doubts())
+        if len(documents) < len(page.documents):
+            page = replace(page, documents=documents, digest=digest(documents))
+        page = replace(page, notice=self._notice, doubt=self._watch.doubts())
         self._notice = ""
         return page
 
