@@ -1,5 +1,6 @@
 """XML and HTML as they come: elements that repeat, and what stands beside them."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -172,7 +173,7 @@ def html_places(root: Element) -> list[Place]:
         groups: dict[tuple[str, str], list[Element]] = {}
         for child in parent:
             if _tag(child):
-                groups.setdefault((_tag(child), (child.get("class") or "").split(" ")[0]), []).append(child)
+                groups.setdefault((_tag(child), _fit(child.get("class"))), []).append(child)
         for (tag, kind), group in groups.items():
             if len(group) < SEVERAL or tag in {"script", "link", "meta", "br", "style", "option", "p"}:
                 continue
@@ -180,11 +181,17 @@ def html_places(root: Element) -> list[Place]:
     return sorted(found, key=lambda place: -place.score)
 
 
+def _fit(names: str | None) -> str:
+    """The first of an element's names, if a selector can hold it as it is: `sm:p-4` and `w-1/2` it cannot."""
+    first = (names or "").split(" ")[0]
+    return first if re.fullmatch(r"[A-Za-z_][\w-]*", first, re.ASCII) else ""
+
+
 def _html_place(tag: str, kind: str, parent: Element, group: list[Element]) -> Place:
     selector = f"{tag}.{kind}" if kind else tag
-    place = parent.get("id") or (parent.get("class") or "").split(" ")[0]
+    place, of = _fit(parent.get("id")), _fit(parent.get("class"))
     if not kind:
-        above = f"{parent.tag}#{place}" if parent.get("id") else f"{parent.tag}.{place}" if place else str(parent.tag)
+        above = f"{parent.tag}#{place}" if place else f"{parent.tag}.{of}" if of else str(parent.tag)
         selector = f"{above} > {tag}"
     texts = [_text(one) for one in group]
     within = {_tag(one) for one in parent.iterancestors()} | {_tag(parent)}

@@ -58,7 +58,10 @@ def _table(response: Response) -> tuple[Any, bool]:
     """Plain text may be a table."""
     text = response.body[:4096].decode("utf-8", "replace")
     for name, mark in (("csv", ","), ("tsv", "\t")):
-        rows = list(csv.reader(io.StringIO(text), delimiter=mark))[:-1]
+        try:
+            rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=mark))[:-1]
+        except csv.Error:
+            continue
         if len(rows) > 1 and len(rows[0]) > 1 and len({len(row) for row in rows}) == 1:
             return name, False
     return "json", True  # which it is not, and the reason is said

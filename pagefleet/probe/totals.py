@@ -37,7 +37,8 @@ def _strong(observation: Observation, member: Member) -> Member | None:
 def _is_weak(member: Member, count: int) -> bool:
     """A plain `count` may be that of this page."""
     number = whole_number(member.value)
-    return number is not None and number > count and is_count(member.name) and not is_object(member.value)
+    is_plain = is_count(member.name) and not is_total(_name(member)) and not is_object(member.value)
+    return number is not None and number > count and is_plain
 
 
 def is_refuted(total: int, counts: Sequence[int], *, is_over: bool) -> bool:
