@@ -81,6 +81,7 @@ async def test_a_lease_is_left_alone_until_it_ran_out(redis_url: str) -> None:
 # Snoozes
 
 
+@pytest.mark.invariant("L-2")
 async def test_a_snooze_is_left_alone_until_it_is_over(redis_url: str) -> None:
     async with case(redis_url, 2) as c:
         await c.enqueue()
