@@ -183,7 +183,7 @@ async def test_redis_killed_and_restarted_in_the_middle(server: Api, here: Machi
     await assert_nothing_left(here.url)
 
 
-@pytest.mark.invariant("O-2")
+@pytest.mark.invariant("O-2", "O-3")
 async def test_redis_away_for_30_s(server: Api, here: Machine) -> None:
     """Busy and idle workers live on, and the crawl is finished by the worker that had it or by another."""
     scheduler = here.start_scheduler()
