@@ -102,8 +102,13 @@ class HtmlDecoder:
             tree = html.document_fromstring(body, parser=html.HTMLParser(no_network=True))
         except etree.ParserError:  # nothing but blanks or comments
             return Decoded([], {})
-        members = {member: value for member, extract in self._members.items() if (value := extract(tree)) is not None}
-        return Decoded(bounds.collected(map(self._document, _selected(self._documents, tree)), body), members)
+        try:
+            members = {
+                member: value for member, extract in self._members.items() if (value := extract(tree)) is not None
+            }
+            return Decoded(bounds.collected(map(self._document, _selected(self._documents, tree)), body), members)
+        except ValueError as error:  # a name or an attribute that lxml can parse, and not hand out
+            raise Garbled(f"the page is HTML that cannot be read: {error}") from error
 
     def _document(self, element: Element) -> bytes:
         attributes: Mapping[str, str] = dict(cast("Any", element.attrib))
