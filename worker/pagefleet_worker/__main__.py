@@ -15,7 +15,6 @@ from pagefleet.settings import Settings
 from pagefleet_worker.processes import Processes
 from pagefleet_worker.worker import work
 
-
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
