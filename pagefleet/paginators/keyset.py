@@ -62,7 +62,7 @@ class Keyset(Rule):
         fresh = [document for document in documents if _digest(document) not in cursor[2]]
         if documents and not fresh and 1 < len(documents) >= cursor[3]:
             raise Stop(
-                f"{len(documents)} documents, a whole page, have the same {self.field!r}, {cursor[0]!r}, and what "
+                f"{len(documents)} documents, a whole page, have the same {self.field!r}, {cursor[0]!r:.80}, and what "
                 f"comes behind them cannot be asked for; ask for larger pages, or give paginate a tie"
             )
         return fresh
@@ -72,13 +72,15 @@ class Keyset(Rule):
             return None
         value, tie = self._value(answer, self.field), self._value(answer, self.tie) if self.tie else None
         if cursor is not None and [value, tie] == cursor[:2] and not self.inclusive:
-            raise Stop(f"two pages end at {self.field!r} = {value!r}: {self.param!r} does not filter; correct paginate")
+            raise Stop(
+                f"two pages end at {self.field!r} = {value!r:.80}: {self.param!r} does not filter; correct paginate"
+            )
         seen = self._digests(answer, value)
         if cursor is not None and cursor[0] == value:
             seen = [*cursor[2], *seen]
         if len(seen) > MOST_SEEN:
             raise Stop(
-                f"more than {MOST_SEEN} documents have the same {self.field!r}, {value!r}; give paginate a tie, or "
+                f"more than {MOST_SEEN} documents have the same {self.field!r}, {value!r:.80}; give paginate a tie, or "
                 f"a field that tells more of them apart"
             )
         return [value, tie, seen, max(len(answer.documents) + answer.dropped, cursor[3] if cursor else 0)]

@@ -126,7 +126,7 @@ class Opaque(Rule):
         """The safest position that needs no cursor; None: there is none."""
         if isinstance(self.fallback, Keyset):
             anchor = _anchor(cursor)
-            where = "the first page" if anchor is None else f"{self.fallback.field} {anchor[0]!r}"
+            where = "the first page" if anchor is None else f"{self.fallback.field} {anchor[0]!r:.80}"
             return Fall({FALLEN: anchor} if anchor else None, 0, f"behind {where}")
         if isinstance(self.fallback, Offset | PageNumber):
             at, skip = self.fallback.at(delivered)

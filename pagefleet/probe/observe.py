@@ -118,7 +118,7 @@ def _markup(
         return Observation(response, name, tuple(found), (*elements.html_members(page), *headers), rels)
     root, names = elements.parsed_xml(response.body), elements.Names()
     if fault := elements.said_error(root):
-        raise Stop(f"OAI-PMH answers with an error: {fault}")
+        raise Stop(f"OAI-PMH answers with an error: {fault!r:.200}")
     found = elements.xml_places(root, names, response.url)
     members = tuple(elements.xml_members(root, names, found[0].path if found else ""))
     return Observation(response, name, tuple(found), (*members, *headers), rels, namespaces=dict(names.needed))

@@ -40,9 +40,7 @@ def summary(probed: Probed) -> str:
 
 def _table(probed: Probed) -> Iterable[str]:
     """A line for each finding: topic, value, confidence, evidence."""
-    rows = [
-        (one.topic, _printable(one.value), str(one.confidence), _printable(one.evidence)) for one in probed.findings
-    ]
+    rows = [(one.topic, printable(one.value), str(one.confidence), printable(one.evidence)) for one in probed.findings]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     for row in rows:
         front = "  ".join(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True))
@@ -51,13 +49,13 @@ def _table(probed: Probed) -> Iterable[str]:
         )
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """What a server said goes to terminals, and into comments."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def _comment(*texts: str) -> list[str]:
-    texts = tuple(map(_printable, texts))
+    texts = tuple(map(printable, texts))
     lines = textwrap.wrap(texts[0], WIDTH, initial_indent="# ", subsequent_indent="#   ", break_long_words=False)
     for text in texts[1:]:
         lines += textwrap.wrap(text, WIDTH, initial_indent="#     ", subsequent_indent="#     ")

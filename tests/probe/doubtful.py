@@ -46,6 +46,13 @@ def pages_are_a_filter(request: web.Request) -> Answer:
     return {"items": window(0), "total": COUNT}
 
 
+@unsure("?offset=0")
+def one_comes_at_the_front(request: web.Request) -> Answer:
+    """After the first answer: by offset it then looks as if counting began with 1."""
+    rows = ROWS if times(request) == 1 else [{"id": 99, "title": "new", "of": {"kind": "row"}}, *ROWS]
+    return {"items": window(number(request, "offset"), rows=rows)}
+
+
 @unsure()
 def new_ones_at_the_front(request: web.Request) -> Answer:
     """By page, newest first, and there are newer ones each time."""

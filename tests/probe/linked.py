@@ -2,19 +2,7 @@
 
 from aiohttp import web
 
-from tests.probe.server import (
-    COUNT,
-    FEW,
-    SIZE,
-    Answer,
-    exact,
-    number,
-    paged,
-    said,
-    unsure,
-    url,
-    window,
-)
+from tests.probe.server import COUNT, FEW, SIZE, Answer, exact, number, paged, said, times, unsure, url, window
 
 
 def following(request: web.Request, name: str = "at", size: int = SIZE) -> dict[str, str]:
@@ -145,6 +133,13 @@ def links_that_overlap(request: web.Request) -> Answer:
 @unsure()
 def links_that_go_round(request: web.Request) -> Answer:
     return {"data": window(number(request, "at")), "next": url(request, at=(number(request, "at") + SIZE) % 30)}
+
+
+@unsure()
+def other_documents_each_time(request: web.Request) -> Answer:
+    """Whoever asks anew gets the next ten, and links that lead on from there."""
+    start = number(request, "at") if "at" in request.query else times(request) % 2 * SIZE
+    return {"data": window(start), **({"next": url(request, at=start + SIZE)} if start + SIZE < COUNT else {})}
 
 
 @unsure("?page=3")

@@ -147,6 +147,13 @@ def under_a_name_of_its_own(request: web.Request) -> Answer:
     return {"things": window(start), "next_token": following}
 
 
+@unsure()
+def under_a_name_of_its_own_and_says_that_it_is_all(request: web.Request) -> Answer:
+    """A cursor that nobody takes speaks against the flag."""
+    start, following = cursor(request, "weiter_ab")
+    return {"things": window(start), "next_token": following, "has_more": False}
+
+
 @exact(kind="cursor")
 def names_its_own_cursor_too(request: web.Request) -> Answer:
     """`cursor` is that of this page."""

@@ -59,3 +59,22 @@ def test_the_same_url_has_the_same_crawl(server: Server, name: str) -> None:
     assert first == second
     assert crawl_file(first) == crawl_file(second)
     assert parse(first.said).id == parse(second.said).id
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("peculiar/constant", {"replay": "advancing", "fallback": "restart", "empty": "end"}),
+        ("peculiar/single_use", {"replay": "single-use", "fallback": "restart"}),
+        ("named/slack", {"repeated": "end"}),
+        ("named/notion", {"more": "has_more"}),
+        ("numbered/wordpress", {"pages": "header:X-Wp-Totalpages"}),
+        ("numbered/one_based_strictly", {"past_end": ["404"]}),
+        ("numbered/capped_and_pages_by_what_is_asked", {"size_param": "per_page", "size": 10}),
+        ("counted/scim", {"start": 1}),
+    ],
+)
+def test_what_a_paginator_must_know_besides(server: Server, name: str, said: dict[str, object]) -> None:
+    """What the first pages bring without it, too, and the others would not."""
+    found = probed(server.of(ENDPOINTS[name])).said["paginate"]
+    assert {field: found.get(field) for field in said} == said

@@ -6,7 +6,7 @@ from pagefleet.errors import Stop
 from pagefleet.page import Response
 from pagefleet.probe.elements import html_places, parsed_html
 from pagefleet.probe.observe import observe
-from pagefleet.probe.report import _printable
+from pagefleet.probe.report import printable
 
 URL = "https://api.example.org/things"
 TAILWIND = (
@@ -15,7 +15,9 @@ TAILWIND = (
 
 
 def test_classes_that_are_no_identifiers_are_in_no_selector() -> None:
-    assert [place.path for place in html_places(parsed_html(TAILWIND))] == ["ul > li"]
+    page = parsed_html(TAILWIND)
+    assert page is not None
+    assert [place.path for place in html_places(page)] == ["ul > li"]
 
 
 @pytest.mark.parametrize("body", [b"a\rb\rc", b'"a\n"b"c\n', b"a,b\r1,2\r"])
@@ -25,4 +27,4 @@ def test_text_that_is_no_table(body: bytes) -> None:
 
 
 def test_what_a_server_calls_things_is_not_sent_to_a_terminal() -> None:
-    assert _printable("to\x1b[2Jtal é") == "to\\x1b[2Jtal é"
+    assert printable("to\x1b[2Jtal é") == "to\\x1b[2Jtal é"

@@ -9,7 +9,7 @@ import pytest
 
 import pagefleet
 from pagefleet import scripts
-from pagefleet.page import Quarantined
+from pagefleet.page import Quarantined, encode
 from pagefleet.scripts import source
 from tests.redis.actors import case
 
@@ -40,7 +40,7 @@ async def test_nothing_that_is_said_is_run(redis_url: str) -> None:
         await run.token(ORIGIN, 0.1, 1, 0.25)
         await run.block(ORIGIN, 0.1)
         row = await c.row()
-        assert (row["cursor"], row["notice"], row["digest"]) == (scripts.encode(EVIL), EVIL, EVIL)
+        assert (row["cursor"], row["notice"], row["digest"]) == (encode(EVIL), EVIL, EVIL)
         assert await c.documents() == [("1-0", text), ("1-1", text)]
         digests = [hashlib.sha1(source(name).encode(), usedforsecurity=False).hexdigest() for name in NAMES]
         assert await c.call("SCRIPT", "EXISTS", *digests) == [1] * len(NAMES)
