@@ -16,7 +16,7 @@ from pagefleet.cli.progress import say
 from pagefleet.crawl import Crawl
 from pagefleet.crawlfile import load, renamed
 from pagefleet.probe import Probed, probe
-from pagefleet.probe.report import crawl_file, summary
+from pagefleet.probe.report import crawl_file, printable, summary
 from pagefleet.url import safe
 
 PROBES = DIRECTORY / "probes"
@@ -48,7 +48,7 @@ async def show(url: str, headers: Mapping[str, str], output: Path | None) -> int
     _print(text)
     say(f"probed {safe(url)} with {_requests(found)}")
     if not found.is_verified:
-        say(f"not verified: {found.why_not}; the file above says what was tried")
+        say(f"not verified: {printable(found.why_not)}; the file above says what was tried")
         return UNVERIFIED
     if output is not None:
         _write(output, text)
@@ -65,11 +65,11 @@ async def find_out(url: str, headers: Mapping[str, str], name: str | None) -> Cr
     found = await probe(url, headers, say=say)
     if not found.is_verified:
         say(
-            f"probed {safe(url)} with {_requests(found)}: {found.why_not}; `pagefleet probe` shows what was tried: "
+            f"probed {safe(url)} with {_requests(found)}: {printable(found.why_not)}; `pagefleet probe` shows what was tried: "
             f"complete its file, and crawl by that"
         )
         return None
-    say(f"probed {safe(url)} with {_requests(found)}: {summary(found)}; kept in {kept}")
+    say(f"probed {safe(url)} with {_requests(found)}: {printable(summary(found))}; kept in {kept}")
     _keep(kept, crawl_file(found))
     return _named(load(kept), name)
 
