@@ -141,7 +141,7 @@ class Single(Servers):
 
     def _note_repair(self, record: logging.LogRecord) -> bool:
         """What the library warns of when it repairs is what is expected here."""
-        self.tally["repairs of a torn transaction"] += "has been cut off" in record.getMessage()
+        self.tally["repairs of a torn end"] += "has been cut off" in record.getMessage()
         return False
 
     async def _start(self) -> None:
