@@ -1,8 +1,8 @@
 """Random histories of one slice: two workers that may be zombies, replies and requests that get lost or come late,
-rescues, steering, readers, torn writes, and a Redis that goes back to an earlier state.
+rescues, also too many in a row, steering, readers, torn writes, and a Redis that goes back to an earlier state.
 
 Whatever happens, the results stream is the unbroken chain of the source's pages up to the checkpoint, each page once
-and in order, less what every consumer has acknowledged. And when the faults end, the crawl ends.
+and in order, less what every consumer has acknowledged. And when the faults end, the crawl ends, and an audit agrees.
 """
 
 import asyncio
@@ -26,7 +26,9 @@ from hypothesis.stateful import (
 from redis import Redis as SyncRedis
 from redis.exceptions import ResponseError
 
+from pagefleet.audit import audit
 from pagefleet.connection import open_redis
+from pagefleet.fleet import Fleet
 from pagefleet.keys import DUE, QUEUE
 from pagefleet.scripts import Committed, Ending, Part, Scripts
 from pagefleet.states import State
@@ -72,6 +74,7 @@ class History(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.hands: list[Hand | None] = [None, None]
         self.sent: list[Sent] = []
+        self.asked: list[tuple[int, str]] = []
         self.snapshots: list[dict[bytes, bytes]] = []
         self.fences = 0
         self.seen = {"0-0"}
@@ -117,11 +120,33 @@ class History(RuleBasedStateMachine):
             self.run(lambda: self.c.claim(number))
         self.fences += 1
         fence = f"{self.fences:016x}{worker:016x}"
+        self.asked.append((number, fence))
         leased = self.twice(lambda: self.c.scripts.lease(self.c.keys, number, fence, AGES, f"worker {worker}"), times)
         if leased is None:
             self.run(lambda: self.c.drop(number))
         else:
             self.hands[worker] = Hand(leased.fence, leased.checkpoint, self.c.source)
+
+    @precondition(lambda self: any(self.hands))
+    @rule(worker=WORKERS)
+    def lease_sent_again(self, worker: int) -> None:
+        """The worker had no answer in time: it asks with another fence, and the first request may still come."""
+        hand = self.hands[worker]
+        if hand is None or "." in hand.fence:
+            return
+        number = next(number for number, fence in self.asked if fence == hand.fence)
+        again = f"{hand.fence}.1"
+        leased = self.run(lambda: self.c.scripts.lease(self.c.keys, number, again, AGES, f"worker {worker}"))
+        self.hands[worker] = Hand(again, leased.checkpoint, self.c.source) if leased else None
+
+    @precondition(lambda self: self.asked)
+    @rule(data=st.data())
+    def lease_arrives_late(self, data: st.DataObject) -> None:
+        """Any request for a lease that was ever sent, when nobody waits for it any more."""
+        number, fence = data.draw(st.sampled_from(self.asked))
+        if fence not in {hand.fence for hand in self.hands if hand}:
+            self.run(lambda: self.c.scripts.lease(self.c.keys, number, fence, AGES, "nobody"))
+            self.run(lambda: self.c.drop(number))
 
     @rule(worker=WORKERS)
     def take_over(self, worker: int) -> None:
@@ -302,12 +327,12 @@ class History(RuleBasedStateMachine):
 
     async def _heal(self) -> None:
         """No more faults: somebody resumes it, a scheduler rescues, a worker works, and the consumers read."""
-        if await self.c.state() in ("paused", "failed"):
-            await self.c.scripts.steer(self.c.keys, "resume")
         for _ in range(20):
             state = State((await self.c.row())["state"])
-            if state.is_over:
+            if state in (State.FINISHED, State.CANCELLED):
                 break
+            if state in (State.PAUSED, State.FAILED):
+                await self.c.scripts.steer(self.c.keys, "resume")
             await self._work()
         else:
             raise AssertionError("it does not end")
@@ -315,6 +340,8 @@ class History(RuleBasedStateMachine):
             entries, trimmed = await self.c.documents(), place((await self.c.row()).get("trimmed", "0-0"))
             unread = [entry for entry in self.c.source.whole() if place(entry[0]) > trimmed]
             assert [entry for entry in entries if place(entry[0]) > trimmed] == unread
+            async with Fleet(self.url) as fleet:
+                assert (await audit(fleet, self.c.keys.crawl)).findings == ()
         with SyncRedis.from_url(self.url) as redis:
             check_keys(redis)
 
