@@ -106,9 +106,9 @@ STREAMS: dict[str, tuple[Stream, str]] = {
         TOO_LARGE,
     ),
     "declared": (lambda: chain([OK, b"content-length: 200001\r\n\r\n"], slowly(b"x")), TOO_LARGE),
-    "nothing": (lambda: encoded("gzip", chain([HEAD], repeat(NOTHING)))(), TOO_LARGE),
+    "nothing": (lambda: encoded("gzip", chain([HEAD], repeat(NOTHING)))(), TOO_LARGE),  # noqa: PLW0108  # a stream for each
     "members": (encoded("gzip", repeat(gzip.compress(b"") * 1000)), TOO_LARGE),
-    "padding": (lambda: encoded("gzip", chain([gzip.compress(b"[]")], repeat(b"\0" * 9999)))(), TOO_LARGE),
+    "padding": (lambda: encoded("gzip", chain([gzip.compress(b"[]")], repeat(b"\0" * 9999)))(), TOO_LARGE),  # noqa: PLW0108
     "a slow body": (lambda: chain([OK, b"\r\n"], slowly(b"x")), LATE),
     "slow headers": (lambda: chain([OK], slowly(b"x: y\r\n")), LATE),
     "a slow status": (lambda: chain([b"HTTP/1.1 200 "], slowly(b"O")), LATE),
