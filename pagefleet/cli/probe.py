@@ -65,8 +65,8 @@ async def find_out(url: str, headers: Mapping[str, str], name: str | None) -> Cr
     found = await probe(url, headers, say=say)
     if not found.is_verified:
         say(
-            f"probed {safe(url)} with {_requests(found)}: {printable(found.why_not)}; `pagefleet probe` shows what was tried: "
-            f"complete its file, and crawl by that"
+            f"probed {safe(url)} with {_requests(found)}: {printable(found.why_not)}; `pagefleet probe` shows what was "
+            f"tried: complete its file, and crawl by that"
         )
         return None
     say(f"probed {safe(url)} with {_requests(found)}: {printable(summary(found))}; kept in {kept}")
