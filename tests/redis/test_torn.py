@@ -63,6 +63,8 @@ async def written(directory: Path, server: Path, pages: int = 2, ending: Ending 
 async def restart_twice(directory: Path, server: Path) -> None:
     """With a commit between the starts; then the crawl is brought to its end."""
     async with opened(directory, server) as c:
+        # What is answered is written: else a write waits while the disk is busy, and the kill below takes it along.
+        await c.call("CONFIG", "SET", "appendfsync", "always")
         page, _ = await c.position()
         await judge(c)
         await take_over(c, page)
