@@ -6,6 +6,7 @@ PYTHON ?=
 PYTEST_ARGS ?=
 bin := $(VENV)/bin
 stamp := $(VENV)/.installed
+fuzzing := $(VENV)-fuzz
 
 # uv must not fetch an interpreter: the user's own is what this has to work with.
 export UV_PYTHON_DOWNLOADS := never
@@ -19,7 +20,7 @@ find_python = for python in $(or $(PYTHON),python3.11 python3.12 python3.13 pyth
 uv := $(or $(shell command -v uv),.tools/bin/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos check format lock clean
+.PHONY: help demo test chaos fuzz check format lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +33,9 @@ test: $(stamp) ## Run the tests; one of them: make test PYTEST_ARGS='-k commit'
 
 chaos: $(stamp) ## A storm of faults over a fleet: make chaos [SEED=1] [SECONDS=60]; for its figures: LONG=1
 	$(bin)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(LONG),--long)
+
+fuzz: $(fuzzing)/.installed ## Feed what servers may say to all that reads it: make fuzz [SECONDS=3600] [TARGETS='link walk']
+	nice $(fuzzing)/bin/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(TARGETS)
 
 check: $(stamp) ## Lint, formatting and types, as CI does
 	$(bin)/ruff check
@@ -49,15 +53,24 @@ lock: $(uv) ## Write requirements.lock after a change of dependencies; newer rel
 	UV_NO_CONFIG=1 $(uv) pip compile pyproject.toml --quiet --all-extras --group dev --group servers --universal \
 	  --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' $(UPGRADE) --output-file requirements.lock
+	UV_NO_CONFIG=1 $(uv) pip compile --quiet --group fuzz --universal --python-version 3.11 --fork-strategy fewest \
+	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE) --output-file tests/fuzz/requirements.lock
 
 clean: ## Remove what make has made
-	rm -rf $(VENV) .tools dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(fuzzing) .fuzz .tools dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(stamp): requirements.lock pyproject.toml | $(uv)
 	@$(find_python); test -x $(bin)/python || $(uv) venv --quiet --python "$$python" $(VENV)
 	$(uv) pip sync --quiet --python $(bin)/python --require-hashes requirements.lock
 	@# No build isolation: the lock holds the build's packages too, with their hashes.
 	$(uv) pip install --quiet --python $(bin)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The library's own packages and atheris; pagefleet itself is read from here.
+$(fuzzing)/.installed: requirements.lock tests/fuzz/requirements.lock | $(uv)
+	@$(find_python); test -x $(fuzzing)/bin/python || $(uv) venv --quiet --python "$$python" $(fuzzing)
+	$(uv) pip install --quiet --python $(fuzzing)/bin/python --require-hashes --constraint requirements.lock \
+	  --constraint tests/fuzz/requirements.lock --extra markup --group fuzz -r pyproject.toml
 	@touch $@
 
 .tools/bin/uv:

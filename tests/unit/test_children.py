@@ -274,5 +274,7 @@ def test_cursors_that_are_too_long_together() -> None:
     posted = {"method": "POST", "body": {}, "paginate": {"kind": "cursor", "next": "next", "param": "body:a"}}
     pages = run(crawl({**CHILDREN, **posted}, **posted), LongWinded([]))
     assert next(pages).documents
-    with pytest.raises(Stop, match="its child's page and of its own have 80[0-9]{3} bytes together, and at most 65536"):
+    with pytest.raises(
+        Stop, match=r"its child's page and of its own have 80[0-9]{3} bytes together, and at most 65536"
+    ):
         next(pages)
