@@ -59,7 +59,7 @@ class Pages:
         source: Source,
         checkpoint: Checkpoint,
         *,
-        client: httpx.AsyncClient | None = None,
+        client: httpx.AsyncBaseTransport | None = None,
         budgets: Budgets | None = None,
     ) -> None:
         self._source = source
@@ -149,7 +149,7 @@ def _allowed(source: Source) -> Allowed:
 
 
 async def drive(
-    crawl: Crawl, checkpoint: Checkpoint, client: httpx.AsyncClient, budgets: Budgets | None
+    crawl: Crawl, checkpoint: Checkpoint, client: httpx.AsyncBaseTransport, budgets: Budgets | None
 ) -> AsyncGenerator[Page]:
     """The asynchronous driver of a walk: sends, waits and yields as the walk says."""
     budgets = budgets or LocalBudgets(crawl.rate)
