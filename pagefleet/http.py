@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
 from contextlib import aclosing, closing
+from typing import cast
 
-import aiohttp
 import httpcore
 import httpx
 
@@ -15,7 +14,8 @@ from pagefleet.errors import RetryNow, Stop
 from pagefleet.inflate import Inflater, Uninflatable
 from pagefleet.page import Request, Response
 from pagefleet.secrets import header, reveal
-from pagefleet.transports import AsyncTransport, SyncTransport
+from pagefleet.transport import AsyncTransport
+from pagefleet.transport_sync import SyncTransport
 from pagefleet.url import parsed, safe
 
 HEADERS = {"accept": "*/*", "accept-encoding": "gzip, deflate, br, zstd", "user-agent": "pagefleet/0.1"}
@@ -44,7 +44,7 @@ async def send(client: httpx.AsyncBaseTransport, request: Request, limits: Limit
             response = await client.handle_async_request(_built(request))
             async with aclosing(response):
                 body = _Body(request, response, limits)
-                async for chunk in response.aiter_raw():
+                async for chunk in cast("httpx.AsyncByteStream", response.stream):
                     body.add(chunk)
         return _answer(request, response, body.whole(), started)
     except UNASKABLE:
@@ -61,7 +61,7 @@ def send_sync(client: httpx.BaseTransport, request: Request, limits: Limits) -> 
         built.extensions["seconds"] = limits.seconds
         with closing(client.handle_request(built)) as response:
             body = _Body(request, response, limits)
-            for chunk in response.iter_raw():
+            for chunk in cast("httpx.SyncByteStream", response.stream):
                 body.add(chunk)
         return _answer(request, response, body.whole(), started)
     except UNASKABLE:
@@ -73,16 +73,12 @@ def send_sync(client: httpx.BaseTransport, request: Request, limits: Limits) -> 
 UNASKABLE = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpcore.UnsupportedProtocol)
 TIMEOUTS = (TimeoutError, httpx.TimeoutException, httpcore.TimeoutException)
 PASSING = (
-    *(httpx.TransportError, aiohttp.ClientError, ConnectionError, Uninflatable),
+    *(httpx.TransportError, ConnectionError, Uninflatable),
     *(httpcore.NetworkError, httpcore.ProtocolError, *TIMEOUTS),
 )
-"""What a network does; httpx-aiohttp lets some of aiohttp's own errors through."""
-UNSENT = (
-    *(httpx.ConnectError, httpx.ConnectTimeout, aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError),
-    *(httpcore.ConnectError, httpcore.ConnectTimeout),
-)
-"""What happens before a request goes out. httpx-aiohttp calls it ConnectError when a connection breaks later, too, so
-aiohttp's own error counts where there is one."""
+"""What a network does."""
+UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpcore.ConnectError, httpcore.ConnectTimeout)
+"""What happens before a request goes out."""
 
 
 def _built(request: Request) -> httpx.Request:
@@ -136,8 +132,18 @@ class _Body:
 
 
 def _answer(request: Request, response: httpx.Response, body: bytes, started: float) -> Response:
-    headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
+    headers: dict[str, str] = {}
+    for raw, value in response.headers.raw:
+        name, said = raw.decode("latin-1").lower(), _text(value)
+        headers[name] = f"{headers[name]}, {said}" if name in headers else said
     return Response(response.status_code, request.url, headers, body, time.monotonic() - started)
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _passing(error: Exception, limits: Limits) -> RetryNow:
@@ -145,7 +151,4 @@ def _passing(error: Exception, limits: Limits) -> RetryNow:
         return RetryNow(f"no whole answer within limits.seconds = {limits.seconds:g}")
     if isinstance(error, Uninflatable):
         return RetryNow(f"the page cannot be decompressed: {error}")
-    said = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)  # that one quotes the URL
-    said = said.replace(" ssl:default", "")  # aiohttp's word for plain HTTP, too
-    cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
-    return RetryNow(said or type(error).__name__, is_sent=not isinstance(cause, UNSENT))
+    return RetryNow(str(error) or type(error).__name__, is_sent=not isinstance(error, UNSENT))
