@@ -52,7 +52,7 @@ def _importable(path: str) -> str:
 class PythonSource(BaseModel):
     """A source written in Python, with its arguments: what `Fleet.enqueue` and `documents` take beside a `Crawl`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     kind: Literal["python"] = "python"
     name: Name | None = None

@@ -133,10 +133,11 @@ class _Answer:
         self._free -= len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserCallbackError as error:
-            raise error.__context__ or error from None
-        except httptools.HttpParserError as error:
-            raise httpx.RemoteProtocolError(f"the answer is not HTTP/1.1: {error}") from None
+        except httptools.HttpParserError as error:  # what a call of ours raises is its context
+            fault = error.__context__
+            if not isinstance(fault, httpx.RemoteProtocolError):
+                fault = httpx.RemoteProtocolError(f"the answer is not HTTP/1.1: {error}")
+            raise fault from None
         except httptools.HttpParserUpgrade:
             raise httpx.RemoteProtocolError("the server changes the protocol") from None
         if self._free < 0:
@@ -147,9 +148,8 @@ class _Answer:
         if self.is_begun and self._is_ended_by_close:
             self.is_whole = True
         if not self.is_whole:
-            raise httpx.RemoteProtocolError(
-                "the connection was closed in the middle of the answer" if self.is_begun else "the connection was closed"
-            )
+            place = " in the middle of the answer" if self.is_begun else ""
+            raise httpx.RemoteProtocolError(f"Server disconnected{place}")
 
     def taken(self) -> bytes:
         """What of the body has come since the last time."""
@@ -247,7 +247,7 @@ class _Connection(asyncio.Protocol):
             return
         try:
             answer.feed(data)
-        except Exception as error:
+        except httpx.RemoteProtocolError as error:
             self._fault = error
             self._transport.abort()
         if answer.waiting > AHEAD and not self._is_paused:
@@ -262,7 +262,7 @@ class _Connection(asyncio.Protocol):
                     raise httpx.ReadError(str(exc) or type(exc).__name__)
                 if self._answer is not None:
                     self._answer.end()
-                self._fault = httpx.ReadError("the connection was closed")
+                self._fault = httpx.ReadError("Server disconnected")
             except httpx.TransportError as error:
                 self._fault = error
         self._wake()

@@ -4,6 +4,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import httpcore
@@ -30,9 +31,10 @@ class SyncTransport(httpx.BaseTransport):
         url, stream = request.url, cast("httpx.SyncByteStream", request.stream)
         target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         try:
-            answer = self._pool.handle_request(
-                httpcore.Request(request.method, target, headers=request.headers.raw, content=stream)
-            )
+            with _as_httpx():
+                answer = self._pool.handle_request(
+                    httpcore.Request(request.method, target, headers=request.headers.raw, content=stream)
+                )
         except Exception:
             door.check()
             raise
@@ -42,12 +44,35 @@ class SyncTransport(httpx.BaseTransport):
         self._pool.close()
 
 
+FAULTS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
+    (httpcore.ConnectError, httpx.ConnectError),
+    (httpcore.ConnectTimeout, httpx.ConnectTimeout),
+    (httpcore.TimeoutException, httpx.ReadTimeout),
+    (httpcore.UnsupportedProtocol, httpx.UnsupportedProtocol),
+    (httpcore.ProtocolError, httpx.RemoteProtocolError),
+    (httpcore.NetworkError, httpx.ReadError),
+)
+"""By the first that fits."""
+
+
+@contextmanager
+def _as_httpx() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        kind = next((ours for theirs, ours in FAULTS if isinstance(error, theirs)), None)
+        if kind is None:
+            raise
+        raise kind(str(error)) from error
+
+
 class _Body(httpx.SyncByteStream):
     def __init__(self, answer: httpcore.Response) -> None:
         self._answer = answer
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._answer.iter_stream()
+        with _as_httpx():
+            yield from self._answer.iter_stream()
 
     def close(self) -> None:
         self._answer.close()
