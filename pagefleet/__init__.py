@@ -8,6 +8,7 @@ The parts, from the page outwards:
     paginators/                         rules from one page to the next
     url.py errors.py redaction.py       whose a URL is and where it leads; what can go wrong, by what happens next
     crawl.py source.py                  what a crawl is: a description, or an async generator of yours
+    slices.py                           how one crawl becomes parts that are walked beside each other
     crawlfile.py presets/               reading descriptions, and telling what is wrong with them; known APIs
     fetch.py credentials.py walk.py     retries, redirects, the walk: generators that say what to do, without I/O
     reading.py watch.py                 what a response says, and what speaks against the pages of a walk

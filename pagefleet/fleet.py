@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Annotated, Any, Self
 
@@ -20,6 +21,7 @@ from pagefleet.errors import CrawlCancelled, CrawlExists, CrawlFailed, CrawlMiss
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Cursor, Document, Quarantined
 from pagefleet.scripts import Scripts, Verb
+from pagefleet.slices import Bounds
 from pagefleet.source import PythonSource
 from pagefleet.states import State, combined
 from pagefleet.verdict import Signals, Verdict, judge
@@ -138,6 +140,13 @@ class Fleet:
         if found is None:
             raise _missing(crawl_id)
         return Description.validate_json(found)
+
+    async def bounds(self, slice_: SliceKeys) -> tuple[str | None, list[Bounds]]:
+        """Of a slice, as JSON (None: it is the whole crawl); and those of its children, once they are laid down."""
+        client: Any = self.redis  # redis-py types this method for both of its clients at once
+        call = partial(client.hmget, slice_.slice, ["bounds", "plan"])
+        bounds, plan = await patiently(call, f"looking up {slice_.tag}", self.patience)
+        return bounds and bounds.decode(), json.loads(plan or b"[]")
 
 
 class Handle:

@@ -17,22 +17,29 @@ local function is_ahead(moment, wait)
   return now < moment and moment <= now + 2 * wait
 end
 
--- Wipe out what arq knows of the slice's last job.
-local function forget_job(lease)
-  local job = tag .. ':' .. lease
+-- Wipe out what arq knows of the slice's last job; `name` is another slice's tag.
+local function forget_job(lease, name)
+  local job = (name or tag) .. ':' .. lease
   redis.call('ZREM', queue, job)
   redis.call('DEL', 'arq:job:' .. job, 'arq:in-progress:' .. job, 'arq:retry:' .. job)
 end
 
--- The slice is queued: a new lease number, and arq's job for it (arq's own enqueue is these two commands).
-local function enqueue_job()
-  local lease = (tonumber(redis.call('HGET', slice, 'leases')) or 0) + 1 -- set, not added to: see commit
-  local job = tag .. ':' .. lease
-  redis.call('HSET', slice, 'state', 'queued', 'leases', lease, 'fence', '', 'worker', '', 'until', 0, 'wait', 0)
-  local body = string.format('{"t":null,"f":"advance","a":[%s,%d],"k":{},"et":%.0f}', cjson.encode(tag), lease, now)
+-- The slice is queued: a new lease number, and arq's job for it (arq's own enqueue is these two commands). `row` and
+-- `name`, the tag, are those of another slice, whose turn comes as if it had been enqueued `behind` ms later.
+local function enqueue_job(row, name, behind)
+  row, name = row or slice, name or tag
+  local lease = (tonumber(redis.call('HGET', row, 'leases')) or 0) + 1 -- set, not added to: see commit
+  local job = name .. ':' .. lease
+  redis.call('HSET', row, 'state', 'queued', 'leases', lease, 'fence', '', 'worker', '', 'until', 0, 'wait', 0)
+  if behind then
+    redis.call('HSET', row, 'behind', behind)
+  else
+    redis.call('HDEL', row, 'behind')
+  end
+  local body = string.format('{"t":null,"f":"advance","a":[%s,%d],"k":{},"et":%.0f}', cjson.encode(name), lease, now)
   redis.call('PSETEX', 'arq:job:' .. job, JOB_LIFE, body)
-  redis.call('ZADD', queue, now - SKEW, job)
-  redis.call('ZADD', due, now + GRACE, tag)
+  redis.call('ZADD', queue, now - SKEW + (behind or 0), job)
+  redis.call('ZADD', due, now + GRACE, name)
 end
 
 local function parse_id(id)

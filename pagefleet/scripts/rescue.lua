@@ -26,8 +26,9 @@ if state == 'queued' then
   end
   local start = redis.call('ZSCORE', queue, job)
   if start and redis.call('EXISTS', 'arq:job:' .. job) == 1 and redis.call('EXISTS', 'arq:in-progress:' .. job) == 0 then
-    if tonumber(start) > now - SKEW then
-      redis.call('ZADD', queue, now - SKEW, job) -- Redis' clock went back: the job would stand behind all later ones
+    local latest = now - SKEW + (tonumber(redis.call('HGET', slice, 'behind')) or 0)
+    if tonumber(start) > latest then
+      redis.call('ZADD', queue, latest, job) -- Redis' clock went back: the job would stand behind all later ones
     end
     redis.call('ZADD', due, now + GRACE, tag)
     return 'waiting'

@@ -7,18 +7,20 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pagefleet.decode import member, parse_path
 from pagefleet.errors import Stop
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Page
 from pagefleet.pages import Pages, Source
-from pagefleet.scripts import Committed, Ending, Lease, Part, Scripts
+from pagefleet.scripts import Ending, Lease, Part, Scripts, Split
 from pagefleet.settings import Settings
+from pagefleet.slices import Bounds
 from pagefleet.tasks import ended
 
 log = logging.getLogger("pagefleet.worker")
+T = TypeVar("T")
 
 MOST_DOCUMENTS = 500
 MOST_BYTES = 1024**2
@@ -131,7 +133,24 @@ class Slice:
             if self._halted.done() and not self.is_over:
                 raise Halted(self._halted.result())
 
-    async def _answer(self, sending: "asyncio.Future[Committed]") -> Committed:
+    async def split(self, parts: Sequence[Bounds], total: int | None) -> None:
+        """Children in place of this slice, and nothing is left to do for it; raises `Halted`.
+
+        If there is a plan from an earlier time, it counts.
+        """
+        name = f"{self._fence[:16]}-split"
+        while True:
+            split = Split(name, self.checkpoint, parts, total)
+            sending = asyncio.ensure_future(self._scripts.split(self.keys, split, self._fence))
+            answer, plan = await self._answer(sending)
+            if answer != "other":
+                break
+            parts, total = plan, None
+        if answer != "committed":
+            raise Halted(answer if answer != "gone" else "fenced")
+        self.is_over = True
+
+    async def _answer(self, sending: "asyncio.Future[T]") -> T:
         """Of a commit under way; a draining worker does not wait for ever for a Redis that is away."""
         try:
             await _first_of(sending, self._halted)
