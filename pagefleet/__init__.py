@@ -22,6 +22,8 @@ The parts, from the page outwards:
     keys.py scripts/ connection.py      Redis: key names, atomic steps, the one way to it
     tasks.py                            ending a task for certain, and work aside
     states.py verdict.py                what a slice can be, and whether a finished crawl is whole
+    status.py                           a crawl at one moment, of one slice or of many
+    results.py consumer.py              streams side by side, and who reads them
     chain.py audit.py                   whether a crawl in Redis is whole, derived again
     doctor.py                           what may be wrong with a fleet
     fleet.py embedded.py settings.py    `Fleet`, a Redis of our own, what a fleet's processes agree on
@@ -48,12 +50,13 @@ from pagefleet.errors import (
     Stop,
     Trimmed,
 )
-from pagefleet.fleet import Fleet, Handle, Status
+from pagefleet.fleet import Fleet, Handle
 from pagefleet.page import Document, Page, Response
 from pagefleet.pages import Documents, Pages, documents, pages
 from pagefleet.paginators import LinkHeader, NextCursor, NextUrl, Offset, PageNumber, Single
 from pagefleet.source import Client, PythonSource, source
 from pagefleet.states import State
+from pagefleet.status import Status
 from pagefleet.verdict import Finding, Verdict
 
 __all__ = [

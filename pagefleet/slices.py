@@ -95,8 +95,8 @@ class ByValues(_Slices):
 
 
 class ByPages(_Slices):
-    """Ranges of so many pages. Bounds: those of a `Span`; the last one has no end, for there may be more by the time that
-    it is walked, and its `behind` is where the end was."""
+    """Ranges of so many pages. Bounds: those of a `Span`; the last one has no end, for there may be more by the time
+    that it is walked, and its `behind` is where the end was."""
 
     by: Literal["pages"]
     pages: int = Field(gt=0)

@@ -22,12 +22,11 @@ from pagefleet.cli.progress import Manner, beside
 from pagefleet.errors import PagefleetError
 from pagefleet.fleet import Handle
 from pagefleet.page import Document
+from pagefleet.results import BEFORE_ALL, split_id
 from pagefleet.tasks import ended
 
 MARKED = 4096
 """Bytes at the end of a file that it is known by."""
-NONE = "0-0"
-"""The id before the first document."""
 
 
 class OutputError(PagefleetError):
@@ -250,14 +249,19 @@ class Writing:
     def __init__(self, handle: Handle, output: Output) -> None:
         self._handle = handle
         self._output = output
-        self._after: str | None = None
+        self._after: dict[str, str] = {}
+        """The last id of each slice; none at all: nothing was acknowledged ever."""
         self._note: str | None = None
         self._busy = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         self._output.open()
         try:
-            self._after, self._note = await self._handle.position(self._output.consumer) or (None, None)
+            positions = await self._handle.positions(self._output.consumer)
+            self._after = {number: document for number, (document, _) in positions.items()}
+            # Slices are written and acknowledged one after the other: what is acknowledged of all of them ends where
+            # the last one's note says.
+            self._note = max((note for _, note in positions.values()), key=lambda note: _parsed(note)[0], default=None)
             self._output.check(self._note)
         except BaseException:
             self._output.close()
@@ -275,25 +279,26 @@ class Writing:
         Raises `Refused` when what it has to begin with is no longer there.
         """
         if not self._output.go_on(self._note):
-            self._after = None
-        if self._after is None:
-            if (await self._handle.status()).trimmed != NONE:
+            self._after = {}
+        if not self._after:
+            if (await self._handle.status()).trimmed != BEFORE_ALL:
                 raise Refused(
                     f"writing all documents of {self._handle.id}: the first of them have been read, and dropped to "
                     f"make room; crawl again under another --name"
                 )
             await self._handle.forget(self._output.consumer)  # a consumer only goes forwards
-            await self._handle.acknowledge(self._output.consumer, NONE, "0")  # nothing is dropped before it is written
-        return self._after not in (None, NONE)
+            await self._handle.register(self._output.consumer, note="0")  # nothing is dropped before it is written
+        return any(split_id(document)[1] != BEFORE_ALL for document in self._after.values())
 
     async def copy(self, *, is_following: bool = True) -> None:
         """Write all documents, to the end of the crawl; or only what is there now."""
-        async with aclosing(self._handle.batches(self._after, is_following=is_following)) as batches:
+        async with aclosing(self._handle.batches(self._after.values(), is_following=is_following)) as batches:
             async for batch in batches:
                 async with self._busy:
                     note = await self._output.write(batch)
-                    self._after = batch[-1].id
-                    await self._handle.acknowledge(self._output.consumer, self._after, note)
+                    last = batch[-1].id
+                    self._after[split_id(last)[0]] = last
+                    await self._handle.acknowledge(self._output.consumer, last, note)
 
     async def finish(self, copying: asyncio.Task[None]) -> None:
         """End a task that copies, between two writes, and write what is there."""

@@ -20,8 +20,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pagefleet.errors import PagefleetError
-from pagefleet.fleet import Handle, Status
+from pagefleet.fleet import Handle
 from pagefleet.states import State
+from pagefleet.status import Status
 from pagefleet.tasks import ended
 
 LOOK = 0.25

@@ -7,10 +7,11 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pagefleet.cli.output import NONE
 from pagefleet.cli.progress import duration, size
-from pagefleet.fleet import Fleet, Handle, Status
+from pagefleet.fleet import Fleet, Handle
+from pagefleet.results import BEFORE_ALL
 from pagefleet.states import State
+from pagefleet.status import Status
 
 PAGES = 5
 """So many of a crawl's last pages are shown."""
@@ -74,7 +75,7 @@ def _cursor(status: Status) -> str:
 
 
 def _dropped(status: Status) -> str:
-    return f"; those up to {status.trimmed} are read and dropped" if status.trimmed != NONE else ""
+    return f"; those up to {status.trimmed} are read and dropped" if status.trimmed != BEFORE_ALL else ""
 
 
 async def _readers(handle: Handle) -> list[tuple[str, str]]:

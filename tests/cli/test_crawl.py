@@ -15,7 +15,8 @@ import pytest
 
 from pagefleet.cli import airports
 from pagefleet.errors import CrawlMissing, RedisUnusable
-from pagefleet.fleet import Fleet, Status
+from pagefleet.fleet import Fleet
+from pagefleet.status import Status
 from tests.api import Api, description
 from tests.cli.shell import COMMAND, ONE, REDIS, WORKER, Command, Shell, expected
 from tests.machine import wait_until
