@@ -7,8 +7,9 @@ from pathlib import Path
 from pagefleet.cli.ending import INCOMPLETE
 from pagefleet.cli.interrupts import Interrupts
 from pagefleet.cli.local import LocalFleet
-from pagefleet.cli.output import Output, ReaderGone, Writing
+from pagefleet.cli.output import Output, ReaderGone
 from pagefleet.cli.progress import Progress, say, size
+from pagefleet.cli.writing import Writing
 from pagefleet.crawl import Crawl
 from pagefleet.credentials import written
 from pagefleet.errors import CrawlCancelled, CrawlFailed

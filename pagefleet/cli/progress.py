@@ -86,7 +86,8 @@ class Look:
 
     def _counts(self) -> list[str]:
         status = self.status
-        counts = [_count(status.pages, "page"), size(status.bytes), f"{self.rate:,.0f} documents/s"]
+        slices = [f"{status.slices_over:,} of {status.slices:,} slices"] if status.slices > 1 else []
+        counts = [*slices, _count(status.pages, "page"), size(status.bytes), f"{self.rate:,.0f} documents/s"]
         if self.rate > 0 and status.total is not None and status.total > status.documents:
             counts.append(f"ETA {duration((status.total - status.documents) / self.rate)}")
         if self.workers is not None:

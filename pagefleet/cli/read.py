@@ -3,8 +3,9 @@
 from contextlib import aclosing, suppress
 
 from pagefleet.cli.ending import Refused
-from pagefleet.cli.output import Output, Stream, Writing
+from pagefleet.cli.output import Output, Stream
 from pagefleet.cli.progress import Progress
+from pagefleet.cli.writing import Writing
 from pagefleet.errors import PagefleetError
 from pagefleet.fleet import Fleet, Handle
 from pagefleet.results import BEFORE_ALL

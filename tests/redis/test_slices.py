@@ -1,8 +1,9 @@
 """A crawl in slices between Redis and a real server: all of it once, whoever reads, pauses or counts."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +11,14 @@ from pagefleet_worker.advance import Station, advance
 from pagefleet_worker.clients import Clients
 
 from pagefleet.audit import audit
+from pagefleet.cli.output import JsonLinesFile
+from pagefleet.cli.writing import Writing
 from pagefleet.crawl import Crawl
 from pagefleet.doctor import diagnose, examine
 from pagefleet.errors import CrawlFailed, Trimmed
 from pagefleet.fleet import Fleet, Handle
 from pagefleet.keys import QUEUE, SliceKeys
+from pagefleet.page import Document
 from pagefleet.results import split_id
 from pagefleet.settings import Settings
 from pagefleet.verdict import Finding
@@ -259,3 +263,68 @@ async def test_slices_have_their_turns_with_a_reader(redis_url: str, server: Api
         async with aclosing(handle.batches()) as batches:
             seen = [split_id(batch[0].id)[0] async for batch in batches]
         assert seen[:6] == ["0.0", "0.1", "0.2"] * 2
+
+
+# A file
+
+
+async def written(handle: Handle, path: Path, batches: int | None = None) -> None:
+    """As `pagefleet crawl -o` writes it; it dies behind so many batches."""
+    async with Writing(handle, Dying(path, batches)) as writing:
+        await writing.begin()
+        with suppress(Died):
+            await writing.copy()
+
+
+class Died(Exception):
+    """What is written by then stays, and nothing else."""
+
+
+class Dying(JsonLinesFile):
+    """A file whose writer dies when it has written so many batches, and before it could acknowledge the last."""
+
+    def __init__(self, path: Path, batches: int | None) -> None:
+        super().__init__(path)
+        self._left = batches
+
+    async def write(self, documents: Sequence[Document]) -> str:
+        note = await super().write(documents)
+        if self._left is not None:
+            self._left -= 1
+            if self._left < 0:
+                raise Died
+        return note
+
+
+async def test_a_file_of_a_crawl_in_slices_holds_each_document_once(
+    redis_url: str, server: Api, tmp_path: Path
+) -> None:
+    """Whenever its writer dies: the last batch is on the disk, and is not acknowledged."""
+    path = tmp_path / "x.jsonl"
+    async with worker(redis_url) as station:
+        handle = await station.fleet.enqueue(crawl(server, {**RANGE, "most": 50}))
+        async with while_running(written(handle, path, 1)) as dying:
+            await work(station)
+            await dying
+        for batches in (0, 1, 0, 2, 3):
+            await written(handle, path, batches)
+        await written(handle, path)
+        assert sorted(path.read_bytes().splitlines()) == expected()
+
+
+async def test_a_file_is_written_anew_when_redis_has_forgotten_what_is_in_it(
+    redis_url: str, server: Api, tmp_path: Path
+) -> None:
+    """Of one slice it forgot that; of another, which was written later, it has the length of the file behind both."""
+    path = tmp_path / "x.jsonl"
+    async with worker(redis_url) as station:
+        handle = await station.fleet.enqueue(crawl(server, {**RANGE, "most": 50}))
+        await work(station)
+        await written(handle, path, 3)
+        positions = await handle.positions(f"file:{path}")
+        moved = sorted((note for _, note in positions.values()), key=lambda note: int(note.split()[0]))
+        (number,) = [number for number, (_, note) in positions.items() if note == moved[-2]]
+        redis: Any = station.fleet.redis
+        await redis.hset(SliceKeys(handle.id, number).consumers, f"file:{path}", "0-0 0")
+        await written(handle, path)
+        assert sorted(path.read_bytes().splitlines()) == expected()
