@@ -288,14 +288,14 @@ async def torn_split(scene: Scene) -> str:
     await c.enqueue()
     hand = await scene.take(c.source)
     row = await c.call("DUMP", c.keys.slice)
-    await _split(c, hand, [[0, 5], [5, 12]])
+    await split(c, hand, [[0, 5], [5, 12]])
     plan = await c.call("HGET", c.keys.slice, "plan")
     await c.call("RESTORE", c.keys.slice, 0, row, "REPLACE")
     await c.call("HSET", c.keys.slice, "plan", plan)
     await c.call("DEL", key.slices(c.keys.crawl), SliceKeys(c.keys.crawl, "0.1").slice)
-    await _walk(scene, "0.0")
-    await _split(c, hand, [[0, 4], [4, 8], [8, 12]])
-    return await _union(scene)
+    await walk(scene, "0.0")
+    await split(c, hand, [[0, 4], [4, 8], [8, 12]])
+    return await union(scene)
 
 
 async def error_in_a_split(scene: Scene) -> str:
@@ -306,19 +306,20 @@ async def error_in_a_split(scene: Scene) -> str:
     second = SliceKeys(c.keys.crawl, "0.1").slice
     await c.call("SET", second, "no hash")
     with suppress(ResponseError):
-        await _split(c, hand, [[0, 5], [5, 12]])
+        await split(c, hand, [[0, 5], [5, 12]])
     await c.call("DEL", second)
-    await _split(c, hand, [[0, 5], [5, 12]])
-    return await _union(scene)
+    await split(c, hand, [[0, 5], [5, 12]])
+    return await union(scene)
 
 
-async def _split(c: Case, hand: Hand, parts: list[list[int]]) -> None:
+async def split(c: Case, hand: Hand, parts: list[list[int]]) -> None:
+    """As a worker does it: by the plan that is there, if there is one."""
     answer, plan = await c.scripts.split(c.keys, Split(f"{hand.fence[:16]}-split", hand.checkpoint, parts), hand.fence)
     if answer == "other":
-        await _split(c, hand, plan)
+        await split(c, hand, plan)
 
 
-async def _walk(scene: Scene, number: str) -> None:
+async def walk(scene: Scene, number: str) -> None:
     """A child, if it is there and nobody has walked it."""
     there = replace(scene, case=replace(scene.case, keys=SliceKeys(scene.case.keys.crawl, number)))
     row = await there.case.row()
@@ -328,10 +329,11 @@ async def _walk(scene: Scene, number: str) -> None:
         await there.case.commit(hand)
 
 
-async def _union(scene: Scene) -> str:
+async def union(scene: Scene) -> str:
+    """Walks the children, and answers what is wrong with the sum of them; nothing, if the words are none."""
     found: Counter[bytes] = Counter()
-    for n in range(3):
-        await _walk(scene, f"0.{n}")
+    for n in range(int((await scene.case.row())["split"])):
+        await walk(scene, f"0.{n}")
         child = replace(scene.case, keys=SliceKeys(scene.case.keys.crawl, f"0.{n}"))
         found.update(document for _, document in await child.documents())
     lost = {str(n).encode() for n in range(12)} - found.keys()
