@@ -108,7 +108,8 @@ class Reading:
         """Of several slices one may have been begun again since it was left: then all are to be looked at once more."""
         if not self._was_split or self._is_sure:
             return False
-        self._open, self._is_sure = {WHOLE: None}, True
+        self._open = {WHOLE: None}
+        self._is_sure = True
         return True
 
     @property

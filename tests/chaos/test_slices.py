@@ -6,6 +6,7 @@ import random
 import signal
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ SEED = int(os.environ.get("SEED", "20"))
 SHORT = {"PAGEFLEET_LEASE": "2.4", "PAGEFLEET_RENEW": "0.8", "PAGEFLEET_SWEEP": "0.2", "PAGEFLEET_TURN": "1"}
 COUNT, CAP = 6000, 250
 KILLS = 8
-WAYS = {
+WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "range": ({"by": "range", "from": 0, "to": COUNT, "params": {"since": "{from}", "until": "{to}"}}, {"cap": CAP}),
     "pages": ({"by": "pages", "pages": 20}, {}),
     "values": ({"by": "values", "param": "rest", "values": list(range(120))}, {"each": 120}),

@@ -43,7 +43,8 @@ def _server() -> Generator[Api]:
 
 
 def crawl(server: Api, slices: Mapping[str, Any], params: Mapping[str, Any] | None = None, **more: Any) -> Crawl:
-    said = description(server.url, "x", **{"count": COUNT, "size": 10, **(params or {})})
+    asked: dict[str, Any] = {"count": COUNT, "size": 10, **(params or {})}
+    said = description(server.url, "x", **asked)
     return Crawl.model_validate({**said, "name": "sliced", "slices": slices, **more})
 
 

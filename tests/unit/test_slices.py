@@ -269,7 +269,11 @@ def test_a_slice_is_a_crawl_of_its_own() -> None:
         ({"by": "values", "param": "kind", "values": ["a", "b", "a"]}, {}, "holds a twice"),
         ({"by": "values", "param": "kind", "values": []}, {}, "at least 1 item"),
         ({"by": "values", "param": "api_key", "values": ["a"]}, {}, "the secret api_key in slices"),
-        ({"by": "moon"}, {}, "slices"),
+        ({"by": "moon"}, {}, "write a table whose by is one of pages, range, values"),
+        ({"pages": 5}, {}, "write a table whose by is one of pages, range, values"),
+        ("pages", {}, "write a table whose by is one of pages, range, values"),
+        ({**DAYS, "most": 5, "form": 1}, {}, "did you mean from"),
+        ({"by": "pages", "pages": 0}, {}, "greater than 0"),
     ],
 )
 def test_what_is_refused(slices: Mapping[str, Any], more: Mapping[str, Any], expected: str) -> None:
