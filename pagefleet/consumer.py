@@ -5,6 +5,7 @@ for later fills up to its limit, and its slice waits.
 """
 
 import secrets
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from functools import partial
@@ -21,6 +22,9 @@ from pagefleet.scripts import Scripts
 from pagefleet.status import Status, order
 
 UNNAMED = "unnamed-"
+SIGN_OF_LIFE = 60.0
+"""Seconds after which a reader shows itself to all slices: some have nothing for it for long, and one that has no
+name is soon taken to be gone."""
 
 
 class Streams:
@@ -48,14 +52,20 @@ class Streams:
         document of a crawl that failed or was cancelled, and `Trimmed` when the first ones have been dropped.
         """
         name = consumer or f"{UNNAMED}{secrets.token_hex(4)}"
-        after = [document for document, _ in (await self.positions(name)).values()]
-        await self.register(name, after)
+        at = {number: document for number, (document, _) in (await self.positions(name)).items()}
+        await self.register(name, at.values())
+        shown = time.monotonic()
         try:
-            async with aclosing(self.batches(after)) as batches:
+            async with aclosing(self.batches(at.values())) as batches:
                 async for batch in batches:
                     for document in batch:
                         yield document
+                    number, _ = split_id(batch[-1].id)
+                    at[number] = batch[-1].id
                     await self.acknowledge(name, batch[-1].id)
+                    if number != WHOLE and time.monotonic() - shown > SIGN_OF_LIFE:
+                        await self.register(name, at.values())
+                        shown = time.monotonic()
         finally:
             if consumer is None:
                 await self.forget(name)

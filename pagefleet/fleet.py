@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -169,11 +170,12 @@ class Handle(Streams):
         """Until it is over; raises `CrawlFailed` if it failed or was cancelled, `TimeoutError` after `timeout` s."""
         async with asyncio.timeout(timeout):
             while True:
+                began = time.monotonic()
                 status = await self.status()
                 if status.is_over:
                     status.check_success()
                     return status
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(max(0.1, time.monotonic() - began))
 
     async def pause(self) -> State:
         """No page is committed from now on; answers the state after."""

@@ -193,7 +193,8 @@ class Tree:
     def _verdict(self) -> Verdict:
         """Each slice's own, and whether those that were split are the sum of their parts."""
         every = [(number, judge(self._signals(number))) for number in sorted(self._found, key=order)]
-        return together([(f"slice {number} ({self.title(number)})", verdict) for number, verdict in every])
+        told = [(f"slice {number} ({self.title(number)})", verdict) for number, verdict in every if verdict.reasons]
+        return together(told)
 
     def _signals(self, number: str) -> Signals:
         found = self._found[number]

@@ -27,6 +27,8 @@ from pagefleet.tasks import ended
 
 LOOK = 0.25
 """Seconds between two looks at the crawl."""
+REST = 9
+"""Times as long as a look took: thousands of slices are not looked at all the time."""
 SELDOM = 5.0
 """Seconds between two lines where nobody watches them change, and until waiting is worth a word."""
 WINDOW = 10.0
@@ -198,6 +200,7 @@ class Progress:
 
     async def _follow(self) -> None:
         while True:
+            began = time.monotonic()
             try:
                 async with asyncio.timeout(SELDOM):
                     look = await self._watch.look()
@@ -205,7 +208,7 @@ class Progress:
                 self._show_silence()
             else:
                 self._show(look)
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(max(LOOK, REST * (time.monotonic() - began)))
 
     def _show(self, look: Look) -> None:
         if self._is_live:

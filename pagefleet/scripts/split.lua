@@ -48,7 +48,8 @@ for n = 1, count do
   local child, name = KEYS[8 + n], tag .. '.' .. (n - 1)
   local there, leases = unpack(redis.call('HMGET', child, 'state', 'leases'))
   for i = 1, #readers, 2 do -- whoever reads the crawl reads the child from its start
-    local note = string.match(readers[i + 1], ' (.*)$') or ''
+    local is_unnamed = string.match(readers[i], '^unnamed%-')
+    local note = is_unnamed and string.format('%.0f', now) or string.match(readers[i + 1], ' (.*)$') or ''
     redis.call('HSETNX', KEYS[8 + count + n], readers[i], '0-0 ' .. note)
   end
   if not there then
