@@ -102,7 +102,7 @@ class Decoder:
             raise self._missing(body, "an object")
         members = {member: _walk(tree, names) for member, names in self._members.items()}
         return Decoded(
-            documents=bounds.collected((mend(bytes(raw)) for raw in found), body),
+            documents=bounds.checked([mend(bytes(raw)) for raw in found]),
             members={m: as_value(mend(bytes(v))) for m, v in members.items() if isinstance(v, msgspec.Raw)},
         )
 
@@ -172,7 +172,7 @@ def as_value(text: bytes) -> Any:
     """JSON as Python objects; a number that Python could not write the same again stays as it is written."""
     if len(text) > LONGEST_MEMBER:
         raise Stop(f"a member that is to be read has {len(text):,} bytes: it starts with {text[:60]!r}")
-    return json.loads(text, parse_float=read_float, parse_int=read_int)
+    return _values.decode(str(text, "utf-8", "surrogatepass"))
 
 
 def read_float(digits: str) -> float | str:
@@ -184,6 +184,9 @@ def read_float(digits: str) -> float | str:
 def read_int(digits: str) -> int | str:
     """For `json.loads`: Python reads no number of more digits."""
     return int(digits) if len(digits) <= DIGITS else digits
+
+
+_values = json.JSONDecoder(parse_float=read_float, parse_int=read_int)
 
 
 def member(document: bytes, names: Names) -> str | None:
@@ -206,12 +209,15 @@ def raw_at(document: bytes, names: Names) -> bytes | None:
         tree, mend = taken_apart(_member_decoder(names).decode, document)
     except (msgspec.MsgspecError, RecursionError):
         return None
-    found = _walk(tree, names)
-    return mend(bytes(found)) if isinstance(found, msgspec.Raw) else None
+    for _ in names:
+        tree = getattr(tree, "m0", None)  # the one member that is asked for
+    return mend(bytes(tree)) if isinstance(tree, msgspec.Raw) else None
 
 
 def _readable(text: bytes) -> str:
     """A JSON string as it reads, or, if half an emoji makes it unfit for UTF-8, as it is written."""
+    if b"\\" not in text:
+        return text[1:-1].decode()
     read = str(json.loads(text))
     try:
         read.encode()

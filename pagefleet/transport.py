@@ -6,6 +6,7 @@ request). Ours does what a crawl needs and no more (docs/decisions/008).
 """
 
 import asyncio
+import os
 import socket
 import ssl
 import time
@@ -299,7 +300,8 @@ async def _opened(place: Place, door: Door) -> _Connection:
         context = tls() if scheme == b"https" else None
         _, connection = await loop.create_connection(_Connection, sock=opened, ssl=context, server_hostname=name)
     except (OSError, UnicodeError, ssl.SSLError) as error:
-        raise httpx.ConnectError(f"Cannot connect to host {host}:{port}: {error}") from error
+        fault = os.strerror(error.errno) if isinstance(error, ConnectionError) and error.errno else str(error)
+        raise httpx.ConnectError(f"cannot connect to {host}:{port}: {fault}") from error
     return connection
 
 

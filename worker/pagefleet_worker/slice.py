@@ -173,6 +173,8 @@ class Slice:
 
     @staticmethod
     def _end_of_part(documents: Sequence[bytes], start: int) -> int:
+        if len(documents) - start <= MOST_DOCUMENTS and sum(map(len, documents)) <= MOST_BYTES:
+            return len(documents)
         size, end = 0, start
         while end < len(documents) and end - start < MOST_DOCUMENTS:
             size += len(documents[end])
