@@ -35,7 +35,7 @@ AHEAD = 256 * 1024
 FALLBACK_DELAY = 0.25
 """Seconds until the next of a host's addresses is tried as well (RFC 8305)."""
 
-Place = tuple[bytes, str, int]
+Place = tuple[bytes, bytes, int | None]
 """Scheme, host and port."""
 
 
@@ -52,12 +52,11 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         self._slots = asyncio.Semaphore(CONNECTIONS)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        door = Door(request.url, self._allowed)
-        place = request.url.raw_scheme, door.host, door.port
+        place = request.url.raw_scheme, request.url.raw_host, request.url.port
         await self._slots.acquire()
         connection = None
         try:
-            connection = self._kept(place) or await _opened(place, door)
+            connection = self._kept(place) or await _opened(request.url, self._allowed)
             answer = await connection.ask(request)
         except BaseException:
             if connection is not None:
@@ -284,10 +283,10 @@ def _written(request: httpx.Request) -> Iterator[bytes]:
     yield request.content
 
 
-async def _opened(place: Place, door: Door) -> _Connection:
+async def _opened(url: httpx.URL, allowed: Allowed) -> _Connection:
     """A connection to the first address that answers, of those that are permitted."""
-    loop = asyncio.get_running_loop()
-    scheme, host, port = place
+    loop, door = asyncio.get_running_loop(), Door(url, allowed)
+    host, port, context = door.host, door.port, tls() if url.scheme == "https" else None
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         permitted = [info for info in found if door.permits(str(info[4][0]))]
@@ -296,8 +295,7 @@ async def _opened(place: Place, door: Door) -> _Connection:
             raise OSError(f"{host} has no address to connect to")
         opened = await start_connection(permitted, happy_eyeballs_delay=FALLBACK_DELAY)
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        name = host if scheme == b"https" else None
-        context = tls() if scheme == b"https" else None
+        name = host if context else None
         _, connection = await loop.create_connection(_Connection, sock=opened, ssl=context, server_hostname=name)
     except (OSError, UnicodeError, ssl.SSLError) as error:
         fault = os.strerror(error.errno) if isinstance(error, ConnectionError) and error.errno else str(error)
