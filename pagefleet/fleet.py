@@ -17,6 +17,7 @@ from pagefleet.connection import check, open_redis, patiently
 from pagefleet.crawl import Crawl
 from pagefleet.embedded import embedded
 from pagefleet.errors import CrawlCancelled, CrawlExists, CrawlFailed, CrawlMissing, Trimmed
+from pagefleet.events import Event, events
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Cursor, Document, Quarantined
 from pagefleet.scripts import Scripts, Verb
@@ -196,6 +197,20 @@ class Handle:
         redis, where = self._fleet.redis, self.keys.quarantine
         found = await patiently(lambda: redis.xrange(where), f"looking up what {self.id} lacks", self._fleet.patience)
         return [Quarantined(json.loads(row[b"cursor"]), row[b"reason"].decode()) for _, row in found]
+
+    async def events(self) -> list[Event]:
+        """What has moved it from state to state, the last 200 times; the oldest first."""
+
+        async def look() -> list[Any]:
+            async with self._fleet.redis.pipeline(transaction=True) as pipe:
+                pipe.hvals(self.keys.events)
+                pipe.hmget(self.keys.slice, ["state", "events"])
+                return await pipe.execute()
+
+        stored, (state, count) = await patiently(look, f"looking up what moved {self.id}", self._fleet.patience)
+        if state is None:
+            raise _missing(self.id)
+        return events(stored, int(count or 0))
 
     async def _steer(self, verb: Verb) -> State:
         state = await self._fleet.scripts.steer(self.keys, verb)

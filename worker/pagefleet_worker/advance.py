@@ -109,4 +109,4 @@ async def _leave(held: Slice, reason: str) -> None:
     if reason == "full":
         await held.release("snoozed", BACKLOG_WAIT, "backlog")
     elif reason != "fenced":
-        await held.release("queued")
+        await held.release("queued", reason=reason)
