@@ -59,7 +59,7 @@ class Pages:
         source: Source,
         checkpoint: Checkpoint,
         *,
-        client: httpx.AsyncClient | None = None,
+        client: httpx.AsyncBaseTransport | None = None,
         budgets: Budgets | None = None,
     ) -> None:
         self._source = source
@@ -75,21 +75,25 @@ class Pages:
         return self
 
     async def __anext__(self) -> Page:
-        if self._is_over:
+        coming = self.ahead()
+        if coming is None:
             await self.aclose()
             raise StopAsyncIteration
         try:
-            page = await (self._ahead or self._send_for_next())
+            page = await coming
         except BaseException:
             self._is_over = True
             raise
-        self._is_over = page.is_last
-        if not self._is_over:
-            self._send_for_next()
+        self._ahead, self._is_over = None, page.is_last
+        self.ahead()
         return page
 
-    def _send_for_next(self) -> asyncio.Task[Page]:
-        self._ahead = asyncio.create_task(self._next(), name="the next page")
+    def ahead(self) -> asyncio.Task[Page] | None:
+        """The next page on its way; None behind the last."""
+        if self._is_over:
+            return None
+        if self._ahead is None:
+            self._ahead = asyncio.create_task(self._next(), name="the next page")
         return self._ahead
 
     async def _next(self) -> Page:
@@ -149,7 +153,7 @@ def _allowed(source: Source) -> Allowed:
 
 
 async def drive(
-    crawl: Crawl, checkpoint: Checkpoint, client: httpx.AsyncClient, budgets: Budgets | None
+    crawl: Crawl, checkpoint: Checkpoint, client: httpx.AsyncBaseTransport, budgets: Budgets | None
 ) -> AsyncGenerator[Page]:
     """The asynchronous driver of a walk: sends, waits and yields as the walk says."""
     budgets = budgets or LocalBudgets(crawl.rate)

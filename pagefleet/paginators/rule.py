@@ -77,7 +77,7 @@ def shows(signs: Sequence[str], response: Response) -> bool:
 class Rule(BaseModel):
     """A paginator. Frozen; part of a crawl's description."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
 
     more: Found | None = None
     """Where an answer says whether there is more; false or missing: this was the last page."""
