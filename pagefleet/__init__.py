@@ -21,7 +21,7 @@ The parts, from the page outwards:
     pages.py                            `pages()` and `documents()`, by `async for` and by `for`
     keys.py scripts/ connection.py      Redis: key names, atomic steps, the one way to it
     tasks.py                            ending a task for certain, and work aside
-    states.py verdict.py                what a slice can be, and whether a finished crawl is whole
+    states.py events.py verdict.py      what a slice can be, what has moved it, and whether a finished crawl is whole
     status.py                           a crawl at one moment, of one slice or of many
     results.py consumer.py              streams side by side, and who reads them
     chain.py audit.py                   whether a crawl in Redis is whole, derived again
@@ -43,6 +43,7 @@ from pagefleet.errors import (
     CrawlMissing,
     FetchError,
     FleetError,
+    LaterRelease,
     PagefleetError,
     RedisUnusable,
     RetryLater,
@@ -50,6 +51,7 @@ from pagefleet.errors import (
     Stop,
     Trimmed,
 )
+from pagefleet.events import Event
 from pagefleet.fleet import Fleet, Handle
 from pagefleet.page import Document, Page, Response
 from pagefleet.pages import Documents, Pages, documents, pages
@@ -69,11 +71,13 @@ __all__ = [
     "CrawlMissing",
     "Document",
     "Documents",
+    "Event",
     "FetchError",
     "Finding",
     "Fleet",
     "FleetError",
     "Handle",
+    "LaterRelease",
     "Limits",
     "LinkHeader",
     "NextCursor",

@@ -165,14 +165,16 @@ class Scripts:
         answer, state, documents, backlog = await self._run("commit", slice_.all(), *args, *part.arguments)
         return Committed(_text(answer), _text(state), documents, backlog)
 
-    async def split(self, slice_: SliceKeys, split: Split, fence: str) -> tuple[Commitment | Literal["other"], Any]:
+    async def split(
+        self, slice_: SliceKeys, split: Split, fence: str, worker: str
+    ) -> tuple[Commitment | Literal["other"], Any]:
         """Children in place of a slice that has delivered nothing; answers what came of it, and the plan that there is:
         the bounds of all children. `other`: it was there before, so split by that one."""
         children = [SliceKeys(slice_.crawl, f"{slice_.number}.{n}") for n, _ in enumerate(split.parts)]
-        keys = [child.slice for child in children] + [child.consumers for child in children]
+        keys = [key for child in children for key in (child.slice, child.consumers, child.events)]
         total = "" if split.total is None else split.total
         at = split.at
-        args = (slice_.tag, fence, split.commit, at.page, at.index, encode(at.cursor), total)
+        args = (slice_.tag, fence, split.commit, at.page, at.index, encode(at.cursor), total, worker)
         bounds = [encode(part) for part in split.parts]
         answer, plan = await self._run("split", [*slice_.all(), key.slices(slice_.crawl), *keys], *args, *bounds)
         return _text(answer), json.loads(plan or "null")

@@ -314,7 +314,9 @@ async def error_in_a_split(scene: Scene) -> str:
 
 async def split(c: Case, hand: Hand, parts: list[list[int]]) -> None:
     """As a worker does it: by the plan that is there, if there is one."""
-    answer, plan = await c.scripts.split(c.keys, Split(f"{hand.fence[:16]}-split", hand.checkpoint, parts), hand.fence)
+    answer, plan = await c.scripts.split(
+        c.keys, Split(f"{hand.fence[:16]}-split", hand.checkpoint, parts), hand.fence, "worker"
+    )
     if answer == "other":
         await split(c, hand, plan)
 

@@ -55,7 +55,7 @@ FENCE = """if fence ~= ARGV[2] then
   return answer('fenced')
 end
 """
-GIVEN = "'state', 'running', 'fence', ARGV[3]"
+GIVEN = "'job ' .. leases, 'fence', ARGV[3]"
 LEASED = "local state, fence, leases = "
 NAME = "string.match(ARGV[{}], '^[^.]*')"
 SAME_NAME = FENCE.replace("ARGV[2]", NAME.format(2))
@@ -97,7 +97,7 @@ PLAN = """if plan and plan ~= said then
 end
 """
 SPLIT = """\
-redis.call('HSET', slice, 'state', 'finished', 'fence', '', 'worker', '', 'until', 0, 'wait', 0, 'finished', now,
+move('finished', ARGV[8], 'split', count .. ' parts', 'fence', '', 'worker', '', 'until', 0, 'wait', 0, 'finished', now,
   'commit', ARGV[3], 'split', count, 'rescues', 0)
 """
 SHARE = "limit = tonumber(limit)\n"

@@ -32,7 +32,7 @@ async def test_a_split_ends_the_slice_and_queues_its_children(redis_url: str) ->
     async with case(redis_url, 2) as c:
         await c.enqueue(backlog=9000)
         hand = await c.lease()
-        assert await c.scripts.split(c.keys, split(hand), hand.fence) == ("committed", PLAN)
+        assert await c.scripts.split(c.keys, split(hand), hand.fence, "worker") == ("committed", PLAN)
         whole = await c.row()
         assert (whole["state"], whole["documents"], whole["total"], whole["split"]) == ("finished", "0", "12", "3")
         assert (whole["fence"], whole["page"]) == ("", "1")
@@ -55,7 +55,7 @@ async def test_children_share_the_backlog_but_none_is_starved(redis_url: str, ba
     async with case(redis_url, 2) as c:
         await c.enqueue(backlog=backlog)
         hand = await c.lease()
-        await c.scripts.split(c.keys, split(hand), hand.fence)
+        await c.scripts.split(c.keys, split(hand), hand.fence, "worker")
         assert (await row(c, children(c)[0]))["backlog"] == share
 
 
@@ -64,9 +64,9 @@ async def test_a_split_whose_reply_was_lost_changes_nothing_the_second_time(redi
     async with case(redis_url, 2) as c:
         await c.enqueue()
         hand = await c.lease()
-        await c.scripts.split(c.keys, split(hand), hand.fence)
+        await c.scripts.split(c.keys, split(hand), hand.fence, "worker")
         before = await c.dump()
-        assert await c.scripts.split(c.keys, split(hand), hand.fence) == ("committed", PLAN)
+        assert await c.scripts.split(c.keys, split(hand), hand.fence, "worker") == ("committed", PLAN)
         assert await c.dump() == before
 
 
@@ -74,18 +74,18 @@ async def test_a_split_whose_reply_was_lost_changes_nothing_the_second_time(redi
 async def test_who_may_not_commit_may_not_split(redis_url: str) -> None:
     async with case(redis_url, 2, 2) as c:
         hand = Hand("nobody", Checkpoint(), c.source)
-        assert (await c.scripts.split(c.keys, split(hand), hand.fence))[0] == "gone"
+        assert (await c.scripts.split(c.keys, split(hand), hand.fence, "worker"))[0] == "gone"
         await c.enqueue()
         hand = await c.lease()
         before = await c.dump()
-        assert (await c.scripts.split(c.keys, split(hand), "another"))[0] == "fenced"
+        assert (await c.scripts.split(c.keys, split(hand), "another", "worker"))[0] == "fenced"
         ahead = replace(hand, checkpoint=Checkpoint(2, 0, {"after": 1}))
-        assert (await c.scripts.split(c.keys, split(ahead), hand.fence))[0] == "conflict"
+        assert (await c.scripts.split(c.keys, split(ahead), hand.fence, "worker"))[0] == "conflict"
         assert await c.dump() == before
         await c.scripts.steer(c.keys, "pause")
-        assert (await c.scripts.split(c.keys, split(hand), hand.fence))[0] == "paused"
+        assert (await c.scripts.split(c.keys, split(hand), hand.fence, "worker"))[0] == "paused"
         await c.scripts.steer(c.keys, "cancel")
-        assert (await c.scripts.split(c.keys, split(hand), hand.fence))[0] == "cancelled"
+        assert (await c.scripts.split(c.keys, split(hand), hand.fence, "worker"))[0] == "cancelled"
         assert await c.call("EXISTS", key.slices("crawl"), children(c)[0].slice) == 0
 
 
@@ -96,9 +96,12 @@ async def test_a_plan_that_is_there_counts(redis_url: str) -> None:
         hand = await c.lease()
         await c.call("HSET", c.keys.slice, "plan", json.dumps(PLAN, separators=(",", ":")), "total", 12)
         before = await c.dump()
-        assert await c.scripts.split(c.keys, split(hand, [[0, 6], [6, 13]], 13), hand.fence) == ("other", PLAN)
+        assert await c.scripts.split(c.keys, split(hand, [[0, 6], [6, 13]], 13), hand.fence, "worker") == (
+            "other",
+            PLAN,
+        )
         assert await c.dump() == before
-        assert await c.scripts.split(c.keys, split(hand, PLAN, None), hand.fence) == ("committed", PLAN)
+        assert await c.scripts.split(c.keys, split(hand, PLAN, None), hand.fence, "worker") == ("committed", PLAN)
         assert (await c.row())["total"] == "12"
 
 
@@ -125,7 +128,7 @@ async def test_children_that_a_torn_write_left_are_made_whole_and_not_begun_agai
         await c.enqueue()
         hand = await c.lease()
         snapshot = await c.call("DUMP", c.keys.slice)
-        await c.scripts.split(c.keys, split(hand), hand.fence)
+        await c.scripts.split(c.keys, split(hand), hand.fence, "worker")
         first, second, third = children(c)
         one = await replace(c, keys=first).lease()
         assert (await replace(c, keys=first).send(one, one.part())).answer == "committed"
@@ -133,7 +136,7 @@ async def test_children_that_a_torn_write_left_are_made_whole_and_not_begun_agai
         await c.call("RESTORE", c.keys.slice, 0, snapshot, "REPLACE")
         await c.call("HSET", c.keys.slice, "plan", json.dumps(PLAN, separators=(",", ":")))
         delivered = await replace(c, keys=first).documents()
-        assert await c.scripts.split(c.keys, split(hand), hand.fence) == ("committed", PLAN)
+        assert await c.scripts.split(c.keys, split(hand), hand.fence, "worker") == ("committed", PLAN)
         assert await replace(c, keys=first).documents() == delivered
         assert (await row(c, first))["state"] == "finished"
         assert [(await row(c, child))["state"] for child in (second, third)] == ["queued", "queued"]
@@ -151,7 +154,7 @@ async def test_whoever_reads_the_crawl_reads_its_children_from_the_start(redis_u
         await c.enqueue()
         await c.scripts.acknowledge(c.keys, "file", "0-0", "0")
         hand = await c.lease()
-        await c.scripts.split(c.keys, split(hand), hand.fence)
+        await c.scripts.split(c.keys, split(hand), hand.fence, "worker")
         for child in children(c):
             assert await c.call("HGETALL", child.consumers) == {b"file": b"0-0 0"}
 
@@ -161,7 +164,7 @@ async def test_turns_of_children_come_one_after_the_other_and_stay_so(redis_url:
     async with case(redis_url, 2) as c:
         await c.enqueue()
         hand = await c.lease()
-        await c.scripts.split(c.keys, split(hand), hand.fence)
+        await c.scripts.split(c.keys, split(hand), hand.fence, "worker")
         short = replace(c, keys=SliceKeys("short"))
         await short.enqueue()
         assert await c.jobs() == ["crawl:0.0:1", "short:0:1", "crawl:0.1:1", "crawl:0.2:1"]
