@@ -128,10 +128,17 @@ class Tree:
     """The slices of a crawl that has been split, by their numbers."""
 
     def __init__(self, crawl_id: str, slices: Slices, cap: int | None, found: Mapping[str, Found]) -> None:
-        self._id, self._slices, self._found = crawl_id, slices, found
+        self._id, self._slices = crawl_id, slices
+        self._found: dict[str, Found] = {}
+        ahead = [WHOLE]
+        while ahead:  # not all that is there: what a torn split left belongs to nothing if another came in its place
+            number = ahead.pop()
+            if number in found:
+                self._found[number] = found[number]
+                ahead += self.children(number)
         most = slices.most if isinstance(slices, ByRange) else None
         self._caps = {most or cap, cap} - {None}
-        self.leaves = [number for number in sorted(found, key=order) if not found[number].children]
+        self.leaves = [number for number in sorted(self._found, key=order) if not self._found[number].children]
         """Those that are not split: all that is delivered is of them."""
 
     def children(self, number: str) -> list[str]:

@@ -203,7 +203,7 @@ async def test_a_torn_split_has_all_its_children_once(
         await c.enqueue()
         await c.scripts.acknowledge(c.keys, "reader", "0-0", "0")
         hand = await c.lease()
-        await scenes.split(c, hand, [[0, 5], [5, 12]])
+        await scenes.split(c, hand, [[0, 2], [2, 5], [5, 9], [9, 12]])
     whole = append_only_file(tmp_path / "template").read_bytes()
     before = whole[: whole.rindex(BEGIN)]
     monkeypatch.setattr(MODULE, "_repair", leave_alone)
