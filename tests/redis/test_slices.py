@@ -188,6 +188,24 @@ async def test_one_slice_fails_and_the_others_go_on(redis_url: str, server: Api)
         assert sorted(read_) == expected()
 
 
+async def test_what_slices_could_not_have_is_tried_again_by_one_word(redis_url: str, server: Api) -> None:
+    """Only where something is in quarantine; it arrives behind the others, and a reader gets it."""
+    async with worker(redis_url) as station:
+        handle = await station.fleet.enqueue(crawl(server, {"by": "values", "param": "y", "values": ["a", "b"]}))
+        await work(station)
+        redis: Any = station.fleet.redis
+        keys = SliceKeys(handle.id, "0.1")
+        await redis.xadd(keys.quarantine, {"cursor": '{"$narrow":[7,1,10]}', "reason": "why"}, id="2-0")
+        assert [lost.reason for lost in await handle.quarantine()] == ["why"]
+        assert (await handle.status()).quarantined == 1
+        assert await handle.replay() == "queued"
+        assert (await handle.status()).slices_over == 1
+        await work(station)
+        assert (await handle.wait(5)).documents == 2 * COUNT + 10  # one page of ten: this API has no limit to narrow by
+        assert len(await read(handle)) == 2 * COUNT + 10
+        assert await handle.replay() == "finished"
+
+
 # Readers
 
 
