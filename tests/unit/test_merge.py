@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pagefleet.decode import is_array, is_object
 from pagefleet.errors import Stop
 from pagefleet.merge import merged
 
@@ -23,9 +24,9 @@ DOCUMENTS = st.dictionaries(NAMES, TREES, max_size=4)
 
 
 def written(tree: Any) -> str:
-    if isinstance(tree, dict):
+    if is_object(tree):
         return "{ " + " ,\n".join(f"{name}\t: {written(value)}" for name, value in once(tree).items()) + "}"
-    return "[" + ", ".join(map(written, tree)) + " ]" if isinstance(tree, list) else str(tree)
+    return "[" + ", ".join(map(written, tree)) + " ]" if is_array(tree) else str(tree)
 
 
 def once(tree: dict[str, Any]) -> dict[str, Any]:
@@ -39,13 +40,13 @@ def first_of(tree: dict[str, Any], name: str) -> str:
 
 
 def both(one: Any, other: Any) -> Any:
-    if isinstance(one, dict) and isinstance(other, dict):
+    if is_object(one) and is_object(other):
         whole = once(one)
         for name, value in once(other).items():
             there = first_of(whole, name)
             whole[there] = both(whole[there], value) if there in whole else value
         return whole
-    if isinstance(one, list) and isinstance(other, list):
+    if is_array(one) and is_array(other):
         return [*one, *(value for value in other if written(value) not in map(written, one))]
     return other
 
