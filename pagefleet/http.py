@@ -81,8 +81,12 @@ UNSENT = (httpx.ConnectError, httpx.ConnectTimeout)
 """What happens before a request goes out."""
 
 
+_plain = httpx.Headers(HEADERS)
+
+
 def _built(request: Request) -> httpx.Request:
-    headers = HEADERS | {name.lower(): header(name, value) for name, value in request.headers.items()}
+    said = {name.lower(): header(name, value) for name, value in request.headers.items()}
+    headers = HEADERS | said if said else _plain
     url = parsed(request.url)
     if url.userinfo:
         raise httpx.InvalidURL("")  # httpx would make an Authorization of it, in place of the crawl's

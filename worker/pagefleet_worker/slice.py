@@ -6,10 +6,11 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from types import TracebackType
 from typing import Self, TypeVar
 
-from pagefleet.decode import member, parse_path
+from pagefleet.decode import keys_of, parse_path
 from pagefleet.errors import Stop
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Page
@@ -190,8 +191,8 @@ class Slice:
     def _arguments(self, documents: Sequence[bytes]) -> Sequence[bytes]:
         if self._key is None:
             return documents
-        pairs = ((document, (member(document, self._key) or "").encode()) for document in documents)
-        return [argument for pair in pairs for argument in pair]
+        keys = map(str.encode, keys_of(documents, self._key))
+        return list(chain.from_iterable(zip(documents, keys, strict=True)))
 
     def _ending(self, page: Page) -> Ending:
         if page.is_last:
