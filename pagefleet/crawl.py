@@ -24,6 +24,7 @@ from pagefleet.page import Request
 from pagefleet.paginators import NextCursor, Opaque, Paginator, Single
 from pagefleet.paginators.places import HEADER, Found, as_form, in_body, with_body
 from pagefleet.presets import applied
+from pagefleet.redaction import cut
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SECRET = re.compile(r"(?:^|(?<=\s))(?:env|file):\S+$")
@@ -304,6 +305,7 @@ def placeholders(template: str) -> list[str]:
 
 
 def _secret_out_of_place(place: str, name: str) -> str:
+    name = cut(name, 40)  # a document may have given it
     remedy = f"params.{name} = 'env:NAME'"
     if place == "headers":
         remedy = f"headers.{name} = 'env:NAME' (or 'Bearer env:NAME')"

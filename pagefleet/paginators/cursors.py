@@ -13,6 +13,7 @@ from pagefleet.page import Cursor, Request
 from pagefleet.paginators.opaque import Opaque
 from pagefleet.paginators.places import Found, Put, Value, in_body, is_structured, put, split, with_body, with_params
 from pagefleet.paginators.rule import Answer
+from pagefleet.redaction import quoted
 from pagefleet.url import joined, safe
 
 
@@ -85,7 +86,8 @@ class NextCursor(Opaque):
             return None
         if is_none or not self._fits(found):
             place = safe(answer.response.url)
-            raise Stop(f"reading {place}: {self.next_path!r} holds no cursor but {found!r:.80}; correct paginate.next")
+            found = quoted(found)
+            raise Stop(f"reading {place}: {self.next_path!r} holds no cursor but {found}; correct paginate.next")
         asked = self.start if cursor is None else cursor[self.param] if self.carry else cursor
         is_over = (self.repeated == "end" and found == asked) or (self.empty == "end" and not answer.documents)
         if is_over:
@@ -137,7 +139,7 @@ class Continue(Opaque):
         found = answer.find(self.next_path)
         if found and (not is_object(found) or any(isinstance(value, dict | list) for value in found.values())):
             place = safe(answer.response.url)
-            raise Stop(f"reading {place}: {self.next_path!r} holds no parameters but {found!r:.80}")
+            raise Stop(f"reading {place}: {self.next_path!r} holds no parameters but {quoted(found)}")
         return found or None
 
     def is_part(self, answer: Answer) -> bool:
