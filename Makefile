@@ -19,7 +19,7 @@ find_python = for python in $(or $(PYTHON),python3.11 python3.12 python3.13 pyth
 uv := $(or $(shell command -v uv),.tools/bin/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos check format lock clean
+.PHONY: help demo test chaos bench check format lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test: $(stamp) ## Run the tests; one of them: make test PYTEST_ARGS='-k commit'
 
 chaos: $(stamp) ## A storm of faults over a fleet: make chaos [SEED=1] [SECONDS=60]; for its figures: LONG=1
 	$(bin)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(LONG),--long)
+
+bench: $(stamp) ## Speed and memory against a floor and the naive loop; some rows: make bench ROWS=cpu,wall
+	$(bin)/python -m benchmarks $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 check: $(stamp) ## Lint, formatting and types, as CI does
 	$(bin)/ruff check
