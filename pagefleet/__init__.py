@@ -13,9 +13,11 @@ The parts, from the page outwards:
     reading.py watch.py                 what a response says, and what speaks against the pages of a walk
     merge.py children.py                pages of several answers, and crawls below the documents of a crawl
     probe/                              finding out how an API pages
-    addresses.py transports.py          where a process may connect to, and the sockets that ask
+    addresses.py                        where a process may connect to
+    transport.py transport_sync.py      the sockets that ask
     secrets.py inflate.py               what is looked up at the moment of sending; bodies, a small piece at a time
-    http.py budget.py pages.py          the I/O: `pages()` and `documents()`, by `async for` and by `for`
+    http.py budget.py window.py         sending, when it may be, and what may be sent ahead
+    pages.py                            `pages()` and `documents()`, by `async for` and by `for`
     keys.py scripts/ connection.py      Redis: key names, atomic steps, the one way to it
     tasks.py                            ending a task for certain, and work aside
     states.py verdict.py                what a slice can be, and whether a finished crawl is whole
@@ -49,7 +51,6 @@ from pagefleet.fleet import Fleet, Handle, Status
 from pagefleet.page import Document, Page, Response
 from pagefleet.pages import Documents, Pages, documents, pages
 from pagefleet.paginators import LinkHeader, NextCursor, NextUrl, Offset, PageNumber, Single
-from pagefleet.settings import Settings
 from pagefleet.source import Client, PythonSource, source
 from pagefleet.states import State
 from pagefleet.verdict import Finding, Verdict
@@ -83,7 +84,6 @@ __all__ = [
     "Response",
     "RetryLater",
     "RetryNow",
-    "Settings",
     "Single",
     "State",
     "Status",

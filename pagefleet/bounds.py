@@ -49,10 +49,10 @@ class Bounds:
     def check_depth(self, body: bytes) -> None:
         """Raises `Stop` when arrays and objects are too deep within each other. Python's own limit differs from release
         to release, and a document must be one to every consumer."""
-        count = body.count(b"[") + body.count(b"{")
-        if count > CONTAINERS:
+        brackets = body.translate(ALIKE, OTHERS)
+        if len(brackets) > CONTAINERS and brackets.count(b"[") > CONTAINERS:
             raise Stop(f"it holds more than {CONTAINERS:,} arrays and objects; ask for smaller pages")
-        if count <= self.depth or not self._collapsed(body.translate(ALIKE, OTHERS)):
+        if len(brackets) <= self.depth or not self._collapsed(brackets):
             return
         left = self._collapsed(_brackets(body))  # some may stand in strings
         if b"[]" in left:
@@ -80,7 +80,8 @@ class Bounds:
 
     def may_be_too_many(self, body: bytes) -> bool:
         """May an array in it have too many elements, so that `check_array` has to look?"""
-        return body.count(b",") >= max(FEW, self.documents)
+        least = max(FEW, self.documents)
+        return len(body) > 2 * least and body.count(b",") >= least
 
     def check_array(self, array: bytes) -> None:
         """Raises `Stop` when a JSON array has too many elements, or too many to count them."""

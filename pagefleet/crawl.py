@@ -88,7 +88,7 @@ Rate = Annotated[str, AfterValidator(_rate)]
 
 
 class _Description(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Limits(_Description):

@@ -35,6 +35,8 @@ class Send:
     """Send this request, after a token of its origin's budget."""
 
     request: Request
+    ahead: tuple[Request, ...] = ()
+    """These should be asked for next, and may go out already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ def fetch(
     dress: Dress,
     read: Callable[[Response], T],
     *,
+    ahead: tuple[Request, ...] = (),
     is_repeatable: bool = True,
 ) -> Generator[Send | Wait, Reply, T]:
     """What `read` makes of a response, after as many attempts as the limits allow.
@@ -66,7 +69,7 @@ def fetch(
     """
     plain, request, attempt, hops = request, dress(request), 0, 0
     while True:
-        reply = yield Send(request)
+        reply = yield Send(request, ahead)
         if isinstance(reply, Response):
             if reply.status in REDIRECTS and "location" in reply.headers:
                 plain = _redirected(replace(plain, url=request.url), reply, hops)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Annotated, Any, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 from redis.asyncio import Redis
 
 from pagefleet import keys as key
@@ -31,7 +31,7 @@ READ, READ_BYTES = 500, 2 * 1024**2
 """Documents that are read at once: at most so many, and about so many bytes of them. One answer must come within a
 connection's time-out, also over a slow line."""
 Description: TypeAdapter[Crawl | PythonSource] = TypeAdapter(
-    Annotated[Crawl | PythonSource, Field(discriminator="kind")]
+    Annotated[Crawl | PythonSource, Field(discriminator="kind")], config=ConfigDict(defer_build=True)
 )
 
 

@@ -52,7 +52,7 @@ def _importable(path: str) -> str:
 class PythonSource(BaseModel):
     """A source written in Python, with its arguments: what `Fleet.enqueue` and `documents` take beside a `Crawl`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     kind: Literal["python"] = "python"
     name: Name | None = None
@@ -161,7 +161,7 @@ class Client:
     Header values may name secrets (`env:NAME`). Parameters may not: a cursor among them is the server's text.
     """
 
-    def __init__(self, client: httpx.AsyncClient, source: PythonSource, budgets: Budgets | None) -> None:
+    def __init__(self, client: httpx.AsyncBaseTransport, source: PythonSource, budgets: Budgets | None) -> None:
         self._client = client
         self._limits = source.limits
         self._budgets = budgets or LocalBudgets(source.rate)
@@ -211,7 +211,7 @@ class Client:
 
 
 async def walk_python(
-    source: PythonSource, checkpoint: Checkpoint, client: httpx.AsyncClient, budgets: Budgets | None
+    source: PythonSource, checkpoint: Checkpoint, client: httpx.AsyncBaseTransport, budgets: Budgets | None
 ) -> AsyncGenerator[Page]:
     """The pages of a source in Python, made bytes, and an empty last one when the generator has returned."""
     generator, cursor = source.load(), checkpoint.cursor

@@ -92,7 +92,7 @@ class _Walk:
         self._cursor, self._delivered = checkpoint.cursor, checkpoint.documents - checkpoint.index
         self._watch, self._total = Watch(crawl, checkpoint.digest), checkpoint.total
         self._is_resumed = checkpoint.cursor is not None
-        self._empties = 0
+        self._empties, self._arrived = 0, 0
         self._parts: list[Sequence[bytes]] = []
         self._skip, self._behind = 0, ""
         self._notice = ""
@@ -149,7 +149,9 @@ class _Walk:
         read, limits = partial(self._read, request), self._crawl.limits
         if self._is_narrow:
             limits = limits.model_copy(update={"attempts": min(limits.attempts, NARROW_ATTEMPTS)})
-        return (yield from fetch(request, limits, self._dress, read, is_repeatable=is_repeatable))
+        ahead = self._rule.ahead(self._cursor, self._position, self._arrived, self._total)
+        following = tuple(self._dress(self._rule.request(self._first, cursor)) for cursor in ahead)
+        return (yield from fetch(request, limits, self._dress, read, ahead=following, is_repeatable=is_repeatable))
 
     def _read(self, request: Request, response: Response) -> Answer:
         """An answer, if the response is one; raises `RetryNow` when it may be another the next time."""
@@ -215,6 +217,7 @@ class _Walk:
 
     def _page(self, answer: Answer, cursor: Cursor, documents: list[bytes]) -> Page:
         response, total = answer.response, self._declared(answer)
+        self._arrived = len(documents)
         if cursor is None and not isinstance(answer, _End):
             self._watch.see_end(answer, total, is_first=self._cursor is None)
         if self._crawl.cap and self._position + len(documents) >= self._crawl.cap:

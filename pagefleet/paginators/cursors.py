@@ -19,7 +19,7 @@ from pagefleet.url import joined, safe
 class Then(BaseModel):
     """How requests with a cursor differ from the first one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     url: str | None = None
     """Another URL, whole or relative to the first; parameters of the first go along only where `keep` names them."""

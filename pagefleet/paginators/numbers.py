@@ -21,6 +21,18 @@ class _Counting(Rule):
 
     param: Put
     start: int
+    window: int = Field(default=1, gt=0, le=64)
+    """Pages that may be asked for at once. They arrive in order all the same; how many it is adapts to the server."""
+
+    def ahead(self, cursor: Cursor, position: int, count: int, total: int | None) -> list[Cursor]:
+        if is_object(cursor) or not count:
+            return []
+        places = [position + count * n for n in range(1, self.window) if total is None or position + count * n < total]
+        return [self._after(cursor, n, count) for n, _ in enumerate(places, 1)]
+
+    def _after(self, cursor: Cursor, pages: int, count: int) -> Cursor:
+        """So many pages of so many documents behind a cursor."""
+        raise NotImplementedError
 
     def _sized(self) -> tuple[str | None, int | None]:
         """How many documents to ask for: where that goes, and what it says."""
@@ -107,6 +119,9 @@ class Offset(_Counting):
             return self._onward(position + len(answer.documents), end, width)
         return self._said(self._position(cursor) + len(answer.documents), 1)
 
+    def _after(self, cursor: Cursor, pages: int, count: int) -> Cursor:
+        return self._said(self._position(cursor) + pages * count, 1)
+
     def is_clamped(self, cursor: Cursor, count: int, total: int | None) -> bool:
         done = 0 if is_object(cursor) else self._position(cursor)
         return done > count or (total is not None and done >= total)
@@ -152,6 +167,9 @@ class PageNumber(_Counting):
         if pages is not None:
             return following if following - self.start < pages else None
         return following if answer.documents else None
+
+    def _after(self, cursor: Cursor, pages: int, count: int) -> Cursor:
+        return (self.start if cursor is None else int(cursor)) + pages
 
     def narrower(self, cursor: Cursor, before: int) -> Cursor:
         """Pages of a server that does not keep to the size are at other positions than is thought: not of these."""

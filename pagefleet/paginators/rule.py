@@ -77,7 +77,9 @@ def shows(signs: Sequence[str], response: Response) -> bool:
 class Rule(BaseModel):
     """A paginator. Frozen; part of a crawl's description."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        defer_build=True, frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True
+    )
 
     more: Found | None = None
     """Where an answer says whether there is more; false or missing: this was the last page."""
@@ -110,6 +112,11 @@ class Rule(BaseModel):
     def after(self, cursor: Cursor, answer: Answer) -> Cursor:
         """The same, for an answer that does not say whether it is the last."""
         return None
+
+    def ahead(self, cursor: Cursor, position: int, count: int, total: int | None) -> list[Cursor]:
+        """The cursors that should follow this one, whose page has so many documents before it, if each page holds
+        `count` and all of them `total`: they may be asked for before this page is there."""
+        return []
 
     def fresh(self, cursor: Cursor, documents: list[bytes]) -> list[bytes]:
         """Those of a page's documents that were not on the page before."""

@@ -4,18 +4,20 @@ A step is sent again, the same bytes, for as long as the answer is only that Red
 (`connection.patiently`): each script tells a repetition from a first time.
 """
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from itertools import count
 from typing import Any, Literal
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 
 from pagefleet import keys as key
-from pagefleet.connection import is_out_of_memory, patiently
+from pagefleet.connection import Line, is_out_of_memory, packed, patiently
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Quarantined, encode
 
@@ -82,17 +84,29 @@ class Scripts:
 
     def __init__(self, redis: Redis, patience: float) -> None:
         self._redis = redis
+        self._line = Line(redis)
         self._patience = patience
-        self._scripts: dict[str, Any] = {}
 
-    async def _run(self, name: str, keys: Sequence[str], *args: Any) -> Any:
-        script = self._script(name)
-        return await patiently(lambda: script(keys=keys, args=args), f"the {name} script", self._patience)
+    async def _run(self, name: str, keys: Sequence[str], *args: bytes | str | float) -> Any:
+        call = self._made(name, keys, *args)
+        return await patiently(call, f"the {name} script", self._patience)
 
-    def _script(self, name: str) -> Any:
-        if name not in self._scripts:
-            self._scripts[name] = self._redis.register_script(source(name))
-        return self._scripts[name]
+    def _made(self, name: str, keys: Sequence[str], *args: bytes | str | float) -> Callable[[], Awaitable[Any]]:
+        """A call of a script, to be made as often as need be."""
+        text = self._script(name)
+        command = packed(b"EVALSHA", digest(text), len(keys), *keys, *args)
+
+        async def call() -> Any:
+            try:
+                return await self._line.call(command)
+            except NoScriptError:
+                await self._redis.script_load(text)
+                return await self._line.call(command)
+
+        return call
+
+    def _script(self, name: str) -> str:
+        return source(name)
 
     async def enqueue(
         self, slice_: SliceKeys, description: str, fingerprint: str, backlog: int
@@ -114,7 +128,7 @@ class Scripts:
         async def sent() -> tuple[str, Any]:
             fence = next(fences)
             args = (slice_.tag, lease, fence, _ms(seconds), worker)
-            return fence, await self._script("lease")(keys=slice_.all(), args=args)
+            return fence, await self._made("lease", slice_.all(), *args)()
 
         fence, answer = await patiently(sent, "the lease script", self._patience)
         if answer[0] != b"leased":
@@ -169,16 +183,15 @@ class Scripts:
 
     async def acknowledge(self, slice_: SliceKeys, consumer: str, document: str, note: str = "") -> None:
         """A consumer is done with all documents up to this id, and leaves itself a note. It only goes forwards."""
-        script = self._script("acknowledge")
+        args = (slice_.tag, consumer, document, note)
 
         async def told() -> Any:
-            args = [slice_.tag, consumer, document, note]
             try:
-                return await script(keys=slice_.all(), args=[*args, 0])
+                return await self._made("acknowledge", slice_.all(), *args, 0)()
             except ResponseError as error:
                 if not is_out_of_memory(error):
                     raise
-                return await script(keys=slice_.all(), args=[*args, 1])
+                return await self._made("acknowledge", slice_.all(), *args, 1)()
 
         await patiently(told, "the acknowledge script", self._patience)
 
@@ -196,11 +209,18 @@ class Scripts:
 WITHOUT_PRELUDE = frozenset({"token", "block"})
 
 
+@cache
 def source(name: str) -> str:
     """The text of a script as it is sent."""
     here = files(__name__)
     prelude = "" if name in WITHOUT_PRELUDE else (here / "prelude.lua").read_text()
     return prelude + (here / f"{name}.lua").read_text()
+
+
+@cache
+def digest(text: str) -> str:
+    """By which Redis knows a script."""
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _ms(seconds: float) -> int:

@@ -214,8 +214,8 @@ async def test_who_waits_takes_nothing_from_others(redis_url: str) -> None:
         tokens = FleetBudget(c.scripts, ORIGIN, "2/s")
         await tokens.token()
         noted = await c.call("HGETALL", KEY)
-        waiting = asyncio.create_task(tokens.token())
         asked = await calls(c, "evalsha")
+        waiting = asyncio.create_task(tokens.token())
         while await calls(c, "evalsha") == asked:
             pass
         waiting.cancel()

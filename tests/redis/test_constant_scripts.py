@@ -59,4 +59,4 @@ def test_scripts_are_registered_at_one_place_by_their_names() -> None:
             word = node.attr if isinstance(node, ast.Attribute) else str(getattr(node, "value", ""))
             if word.lower() in RUNNING:
                 found.append((file.relative_to(ROOT).as_posix(), word))
-    assert found == [("pagefleet/scripts/__init__.py", "register_script")]
+    assert found == [("pagefleet/scripts/__init__.py", "script_load")]

@@ -43,8 +43,10 @@ class Mutated(Scripts):
 
     def __init__(self, redis: Redis, mutant: Mutant) -> None:
         super().__init__(redis, 5.0)
-        for name in mutant.edits:
-            self._scripts[name] = redis.register_script(mutant.text(name))
+        self._texts = {name: mutant.text(name) for name in mutant.edits}
+
+    def _script(self, name: str) -> str:
+        return self._texts.get(name) or super()._script(name)
 
 
 # The mutants

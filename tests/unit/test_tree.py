@@ -32,7 +32,7 @@ PURE = [
     *("states", "verdict", "keys"),
 ]
 """They decide, and never wait."""
-IO = {"asyncio", "aiohttp", "redis", "socket", "ssl", "subprocess", "threading", "time", "anyio"}
+IO = {"asyncio", "httptools", "redis", "socket", "ssl", "subprocess", "threading", "time", "anyio"}
 
 
 def modules() -> dict[str, Path]:
@@ -157,7 +157,7 @@ def test_what_an_import_loads(module: str, banned: set[str]) -> None:
 def test_what_is_imported_is_a_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    needed = {re.split(r"[^\w-]", line)[0].replace("-", "_") for line in project["dependencies"]} | {"aiohttp"}
+    needed = {re.split(r"[^\w-]", line)[0].replace("-", "_") for line in project["dependencies"]}
     for_cli = needed | {re.split(r"[^\w-]", line)[0].replace("-", "_") for lines in extras.values() for line in lines}
     for module in MODULES:
         is_extra = module.startswith("pagefleet.cli") or module in (

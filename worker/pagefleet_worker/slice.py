@@ -13,7 +13,7 @@ from pagefleet.decode import member, parse_path
 from pagefleet.errors import Stop
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Page
-from pagefleet.pages import Source
+from pagefleet.pages import Pages, Source
 from pagefleet.scripts import Committed, Ending, Lease, Part, Scripts
 from pagefleet.settings import Settings
 from pagefleet.tasks import ended
@@ -60,6 +60,7 @@ class Slice:
         self._commits = 0
         self._started = time.monotonic()
         self._halted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._until = 0.0
         self._self_fence: asyncio.TimerHandle | None = None
         self._key: tuple[str, ...] | None = None
         self._may_yield = True
@@ -83,6 +84,7 @@ class Slice:
 
     async def __aenter__(self) -> Self:
         self._renewed()
+        self._watch_lease()
         self._renewing = asyncio.create_task(self._renew(), name=f"renew {self.keys.tag}")
         return self
 
@@ -94,20 +96,16 @@ class Slice:
             self._self_fence.cancel()
         self._halted.cancel()
 
-    async def until_halted(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
+    async def until_halted(self, pages: Pages) -> AsyncIterator[Page]:
         """The pages, for as long as this worker has the slice; raises `Halted` in the middle of a fetch, too."""
-        while not self.is_over:
-            following = asyncio.ensure_future(anext(pages))
-            try:
-                await _first_of(following, self._halted)
-                if self._halted.done():
-                    raise Halted(self._halted.result())
-                page = following.result()
-                self.fault = ""
-            except StopAsyncIteration:
+        while not self.is_over and (following := pages.ahead()) is not None:
+            await _first_of(following, self._halted)
+            if self._halted.done():
+                raise Halted(self._halted.result())
+            page = await anext(pages, None)
+            if page is None:
                 return
-            finally:
-                await ended(following)
+            self.fault = ""
             yield page
 
     async def commit(self, page: Page) -> None:
@@ -202,10 +200,14 @@ class Slice:
 
     def _renewed(self) -> None:
         """The lease was extended just now: put off the moment at which we stop by ourselves."""
-        if self._self_fence:
-            self._self_fence.cancel()
-        loop = asyncio.get_running_loop()
-        self._self_fence = loop.call_later(0.8 * self._settings.lease, self.halt, "unrenewed")
+        self._until = time.monotonic() + 0.8 * self._settings.lease
+
+    def _watch_lease(self) -> None:
+        """A timer that looks when that moment should be there, rather than one that is set anew with every page."""
+        if (left := self._until - time.monotonic()) <= 0:
+            self.halt("unrenewed")
+        else:
+            self._self_fence = asyncio.get_running_loop().call_later(left, self._watch_lease)
 
     async def _renew(self) -> None:
         while True:
@@ -225,5 +227,6 @@ class Slice:
             log.warning("%s not released, Redis is away; it is rescued when the lease runs out", self.keys.tag)
 
 
-async def _first_of(*futures: asyncio.Future[Any]) -> None:
-    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+async def _first_of(one: asyncio.Future[Any], other: asyncio.Future[Any]) -> None:
+    if not one.done() and not other.done():
+        await asyncio.wait((one, other), return_when=asyncio.FIRST_COMPLETED)
