@@ -33,7 +33,7 @@ test: $(stamp) ## Run the tests; one of them: make test PYTEST_ARGS='-k commit'
 chaos: $(stamp) ## A storm of faults over a fleet: make chaos [SEED=1] [SECONDS=60]; for its figures: LONG=1
 	$(bin)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(LONG),--long)
 
-bench: $(stamp) ## Speed and memory against a floor and the naive loop; some rows: make bench ROWS=cpu,wall
+bench: $(stamp) ## Measure speed and memory for docs/performance.md; only some: make bench ROWS=cpu,wall
 	$(bin)/python -m benchmarks $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 check: $(stamp) ## Lint, formatting and types, as CI does
@@ -49,7 +49,7 @@ format: $(stamp) ## Put imports in order and format the code
 lock: $(uv) ## Write requirements.lock after a change of dependencies; newer releases: make lock UPGRADE=--upgrade
 	@# UV_NO_CONFIG and no index: nobody's mirror belongs in the lock.
 	@# fewest: one release of each package for all Pythons, so that the demo has the same data everywhere.
-	UV_NO_CONFIG=1 $(uv) pip compile pyproject.toml --quiet --all-extras --group dev --group servers --universal \
+	UV_NO_CONFIG=1 $(uv) pip compile pyproject.toml --quiet --all-extras --group dev --group servers --group benchmarks --universal \
 	  --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' $(UPGRADE) --output-file requirements.lock
 

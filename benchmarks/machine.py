@@ -33,10 +33,28 @@ def family(pid: int) -> list[int]:
     return [pid, *(member for child in children for member in family(child))]
 
 
+def servers_pids() -> list[int]:
+    """The servers of the benchmark that started this program."""
+    return [member for pid in os.environ.get("BENCHMARK_SERVERS", "").split() for member in family(int(pid))]
+
+
 def cpu_seconds(pids: Iterable[int]) -> float:
     """Processor time of all threads of these processes, to the nanosecond."""
     threads = [thread for pid in pids for thread in Path(f"/proc/{pid}/task").iterdir()]
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+
+
+def kernel_seconds(pids: Iterable[int]) -> float:
+    """What of that was spent in the kernel, to some ten milliseconds."""
+    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
+    return sum(int(every[12]) for every in fields) / os.sysconf("SC_CLK_TCK")
+
+
+def busy_and_ours() -> tuple[float, float]:
+    """Processor seconds of the whole machine since it started, and of this process and those that it has waited for."""
+    fields = list(map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:9]))
+    busy = sum(fields) - fields[3] - fields[4]  # all but idle and waiting for disks
+    return busy / os.sysconf("SC_CLK_TCK"), sum(os.times()[:4])
 
 
 def peak_mebibytes(pid: int) -> float:

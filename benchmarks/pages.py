@@ -2,14 +2,14 @@
 
 The page `n` of a collection of `last` pages is at `/<collection>/<last>/<n>.json`, as in `/k1/1000/1.json`; a crawl of
 fewer pages starts further behind. Its body is `{"items": [...], "next": "/k1/1000/2.json"}`, so that who wants the next
-page has to have read this one.
+page has to have read this one. A site (`site.py`) also takes `?offset=200`: so many documents behind the page's first.
 """
 
 import gzip
 import json
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -29,20 +29,23 @@ class Collection:
     count: int
     size: int
     is_gzipped: bool = False
+    is_xml: bool = False
 
     def document(self, page: int, index: int) -> bytes:
         """One document; pages count from 1, indexes from 0."""
-        return _document(((page - 1) % CYCLE) * self.count + index, self.size)
+        number = ((page - 1) % CYCLE) * self.count + index
+        return _element(number, self.size) if self.is_xml else _document(number, self.size)
 
     def body(self, page: int, last: int) -> bytes:
-        """One page, as it is sent."""
-        following = f'"{self.path(page + 1, last)}"' if page < last else "null"
-        whole = b'{"items":[' + _items(self, (page - 1) % CYCLE + 1) + b'],"next":' + following.encode() + b"}"
+        """One page, as it is sent; behind the last there are no documents."""
+        documents = _documents(self, (page - 1) % CYCLE + 1) if page <= last else ()
+        following = self.path(page + 1, last) if page < last else ""
+        whole = _xml(documents, following) if self.is_xml else _json(documents, following)
         return gzip.compress(whole, 6, mtime=0) if self.is_gzipped else whole
 
     def path(self, page: int, last: int) -> str:
         """Where it is."""
-        return f"/{self.name}/{last}/{page}.json"
+        return f"/{self.name}/{last}/{page}.{'xml' if self.is_xml else 'json'}"
 
 
 COLLECTIONS = {
@@ -52,6 +55,7 @@ COLLECTIONS = {
         Collection("k1big", 1000, 1024),
         Collection("b100", 100, 100),
         Collection("k1gz", 100, 1024, is_gzipped=True),
+        Collection("xml", 100, 4096, is_xml=True),
     )
 }
 
@@ -67,10 +71,11 @@ class Place:
     @classmethod
     def of(cls, url: str) -> "Place":
         """From a URL or a path; raises ValueError when there is no such page."""
-        found = re.search(r"/(\w+)/(\d+)/(\d+)\.json(\?|$)", url)
+        found = re.search(r"/(\w+)/(\d+)/(\d+)\.(?:json|xml)(?:\?offset=(\d+))?$", url)
         if found is None or found[1] not in COLLECTIONS:
             raise ValueError(f"{url} is no page of a collection")
-        return cls(COLLECTIONS[found[1]], int(found[2]), int(found[3]))
+        collection = COLLECTIONS[found[1]]
+        return cls(collection, int(found[2]), int(found[3]) + int(found[4] or 0) // collection.count)
 
     @property
     def pages(self) -> int:
@@ -89,8 +94,30 @@ class Place:
 
 
 @cache
-def _items(collection: Collection, page: int) -> bytes:
-    return b",".join(collection.document(page, index) for index in range(collection.count))
+def _documents(collection: Collection, page: int) -> tuple[bytes, ...]:
+    return tuple(collection.document(page, index) for index in range(collection.count))
+
+
+def _json(documents: Sequence[bytes], following: str) -> bytes:
+    pointer = f'"{following}"' if following else "null"
+    return b'{"items":[' + b",".join(documents) + b'],"next":' + pointer.encode() + b"}"
+
+
+def _xml(documents: Sequence[bytes], following: str) -> bytes:
+    pointer = f"<next>{following}</next>" if following else ""
+    return b"<page>" + b"".join(documents) + pointer.encode() + b"</page>"
+
+
+def _element(number: int, size: int) -> bytes:
+    """A record as libraries exchange them: many small elements, so that it is work to take it apart."""
+    words, parts = _words(number), [f'<document id="{number}">'.encode()]
+    length = len(parts[0])
+    while length < size - 200:
+        text = b" ".join(next(words) for _ in range(4))
+        part = b'<field tag="%d" ind1="1"><part code="a">%b</part><part code="b">%b</part></field>'
+        parts.append(part % (100 + len(parts), text, next(words)))
+        length += len(parts[-1])
+    return _filled(b"".join(parts) + b"<text>", b"</text></document>", size, number)
 
 
 def _document(number: int, size: int) -> bytes:

@@ -44,10 +44,10 @@ class Series:
         return statistics.median(figure(one) / figure(another) for one, another in pairs)
 
 
-def rounds(subjects: Sequence[Subject], origin: str, first: Place, redis_url: str, count: int) -> Series:
-    """So many rounds, and one before that warms everything up."""
+def rounds(subjects: Sequence[Subject], origin: str, first: Place, redis_url: str, count: int, warm: int = 1) -> Series:
+    """So many rounds, and some before that warm everything up."""
     outcomes: dict[str, list[Outcome]] = {subject.name: [] for subject in subjects}
-    for number in range(count + 1):
+    for number in range(1 - warm, count + 1):
         for subject in random.sample(subjects, len(subjects)):
             outcome = run(subject, origin, first, redis_url)
             milliseconds = outcome.cpu / outcome.documents * first.collection.count * 1000

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from benchmarks.machine import SERVERS, pinned
 from benchmarks.pages import COLLECTIONS
 from pagefleet.embedded import find_server
 
-LAST = {"k1": 1000, "k1big": 100, "b100": 1000, "k1gz": 500}
+LAST = {"k1": 1000, "k1big": 100, "b100": 1000, "k1gz": 500, "xml": 200}
 """Pages of each collection that are there as files."""
 ROOT = Path(__file__).parents[1]
 Child = subprocess.Popen[bytes]
@@ -32,7 +32,7 @@ error_log {place}/nginx.log;
 {user}
 events {{ worker_connections 1024; }}
 http {{
-  types {{ application/json json; }}
+  types {{ application/json json; application/xml xml; }}
   access_log off;
   sendfile on;
   tcp_nopush on;
@@ -49,10 +49,11 @@ http {{
 
 
 @contextmanager
-def site(place: Path, delay: float = 0.0) -> Generator[str]:
+def site(place: Path, delay: float = 0.0, made: Sequence[str] = ()) -> Generator[str]:
     """The URL of a server of all collections, of any length."""
     port = free_port()
-    with running([sys.executable, "-m", "benchmarks.site", f"--port={port}", f"--delay={delay}"], place / "site.log"):
+    words = ["-m", "benchmarks.site", f"--port={port}", f"--delay={delay}", "--made", *made]
+    with running([sys.executable, *words], place / "site.log"):
         answers(port)
         yield f"http://127.0.0.1:{port}"
 
@@ -60,7 +61,7 @@ def site(place: Path, delay: float = 0.0) -> Generator[str]:
 @contextmanager
 def static(place: Path) -> Generator[str]:
     """The URL of the collections in `LAST`: nginx and files, or a site where there is no nginx."""
-    program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    program = nginx()
     if program is None:
         with site(place) as url:
             yield url
@@ -72,6 +73,11 @@ def static(place: Path) -> Generator[str]:
     with running([program, "-e", f"{place}/nginx.log", "-c", f"{place}/nginx.conf"], place / "nginx.out"):
         answers(port)
         yield f"http://127.0.0.1:{port}"
+
+
+def nginx() -> str | None:
+    """The program, if it is at hand."""
+    return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
 def write_pages(place: Path) -> None:
@@ -107,6 +113,18 @@ def redis(place: Path) -> Generator[str]:
         url = f"redis://127.0.0.1:{port}/0"
         answers(port)
         yield url
+
+
+@contextmanager
+def configured(place: Path, program: str, configuration: Path) -> Generator[str]:
+    """The URL of a Redis with this configuration."""
+    port = free_port()
+    home = place / "configured"
+    home.mkdir()
+    command = [program, str(ROOT / configuration), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(home)]
+    with running(command, place / "configured.log"):
+        answers(port)
+        yield f"redis://127.0.0.1:{port}/0"
 
 
 def empty(url: str) -> None:

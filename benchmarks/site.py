@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import cast
 
 from benchmarks.machine import loop_factory
-from benchmarks.pages import Place
+from benchmarks.pages import COLLECTIONS, CYCLE, Place
 
 
 class Site:
@@ -60,7 +60,8 @@ def _page(target: str) -> bytes:
     except ValueError as error:
         return _answer(404, str(error).encode(), "text/plain")
     encoding = "content-encoding: gzip\r\n" if place.collection.is_gzipped else ""
-    return _answer(200, place.collection.body(place.page, place.last), "application/json", encoding)
+    kind = "application/xml" if place.collection.is_xml else "application/json"
+    return _answer(200, place.collection.body(place.page, place.last), kind, encoding)
 
 
 def _answer(status: int, body: bytes, kind: str, more: str = "") -> bytes:
@@ -79,7 +80,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument("--made", nargs="*", default=[], help="collections whose documents are made before it listens")
     options = parser.parse_args()
+    for name in options.made:
+        for page in range(1, CYCLE + 1):
+            COLLECTIONS[name].body(page, CYCLE)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(serve(options.port, options.delay))
 

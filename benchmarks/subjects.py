@@ -13,7 +13,7 @@ from typing import Any
 
 from redis import Redis
 
-from benchmarks.machine import CLIENT, pinned
+from benchmarks.machine import CLIENT, family, pinned
 from benchmarks.outcome import Outcome
 from benchmarks.pages import Place
 from benchmarks.servers import ROOT, empty
@@ -35,6 +35,8 @@ class Subject:
     """Key of the stream or list in Redis in which all documents are to arrive; '': none."""
     is_exact: bool = False
     """They arrive as the server's own bytes."""
+    times: int = 1
+    """So often are the pages crawled in one run, each time with results of its own."""
 
 
 def of_python(name: str, program: str, *options: str, **settings: Any) -> Subject:
@@ -42,7 +44,15 @@ def of_python(name: str, program: str, *options: str, **settings: Any) -> Subjec
     return Subject(name, (sys.executable, "-m", f"benchmarks.programs.{program}", *options), **settings)
 
 
-PRODUCT = of_python("Pagefleet", "product", results="pagefleet:documents:{bench0:0}", is_exact=True)
+RESULTS = "pagefleet:documents:{bench0:0}"
+
+
+def of_product(name: str, *options: str, **settings: Any) -> Subject:
+    """The whole product, with options of its program."""
+    return of_python(name, "product", *options, **({"results": RESULTS, "is_exact": True} | settings))
+
+
+PRODUCT = of_product("Pagefleet")
 LIBRARY = of_python("Pagefleet, documents(source), no Redis", "library")
 FLOOR = of_python("floor", "floor", results="documents")
 NAIVE = of_python("naive, xadd for each document", "naive", share=0.1, results="documents")
@@ -55,11 +65,12 @@ def run(subject: Subject, origin: str, first: Place, redis_url: str) -> Outcome:
     place = Place(first.collection, first.last, first.last - pages + 1)
     url = origin + place.collection.path(place.page, place.last)
     empty(redis_url)
+    servers = " ".join(map(str, family(os.getpid())[1:]))
     with pinned(CLIENT):
         done = subprocess.run(
             [*subject.command, url, redis_url],
             cwd=ROOT,
-            env={**os.environ, **subject.environment},
+            env={**os.environ, **subject.environment, "BENCHMARK_SERVERS": servers},
             capture_output=True,
             text=True,
             timeout=LONGEST,
@@ -73,7 +84,7 @@ def run(subject: Subject, origin: str, first: Place, redis_url: str) -> Outcome:
 
 
 def _check(subject: Subject, place: Place, outcome: Outcome, redis_url: str) -> None:
-    arrived = outcome.documents
+    delivered, arrived = outcome.documents, place.documents
     if subject.results:
         redis: Any  # redis-py types most of its methods for two clients
         with Redis.from_url(redis_url) as redis:
@@ -81,8 +92,8 @@ def _check(subject: Subject, place: Place, outcome: Outcome, redis_url: str) -> 
             ends = _ends(redis, subject.results) if subject.is_exact else ()
         if subject.is_exact and ends != place.ends():
             raise RuntimeError(f"{subject.name}: the first or the last document is not what was served")
-    if arrived != place.documents:
-        raise RuntimeError(f"{subject.name}: {arrived} documents arrived of {place.documents}")
+    if arrived != place.documents or delivered != place.documents * subject.times:
+        raise RuntimeError(f"{subject.name}: {delivered} documents delivered, {arrived} of {place.documents} arrived")
 
 
 def count(redis: Any, key: str) -> int:

@@ -20,7 +20,7 @@ The parts, from the page outwards:
     pages.py                            `pages()` and `documents()`, by `async for` and by `for`
     keys.py scripts/ connection.py      Redis: key names, atomic steps, the one way to it
     tasks.py                            ending a task for certain, and work aside
-    states.py verdict.py                what a slice can be, and whether a finished crawl is whole
+    states.py events.py verdict.py      what a slice can be, what has moved it, and whether a finished crawl is whole
     chain.py audit.py                   whether a crawl in Redis is whole, derived again
     doctor.py                           what may be wrong with a fleet
     fleet.py embedded.py settings.py    `Fleet`, a Redis of our own, what a fleet's processes agree on
@@ -40,6 +40,7 @@ from pagefleet.errors import (
     CrawlMissing,
     FetchError,
     FleetError,
+    LaterRelease,
     PagefleetError,
     RedisUnusable,
     RetryLater,
@@ -47,6 +48,7 @@ from pagefleet.errors import (
     Stop,
     Trimmed,
 )
+from pagefleet.events import Event
 from pagefleet.fleet import Fleet, Handle, Status
 from pagefleet.page import Document, Page, Response
 from pagefleet.pages import Documents, Pages, documents, pages
@@ -65,11 +67,13 @@ __all__ = [
     "CrawlMissing",
     "Document",
     "Documents",
+    "Event",
     "FetchError",
     "Finding",
     "Fleet",
     "FleetError",
     "Handle",
+    "LaterRelease",
     "Limits",
     "LinkHeader",
     "NextCursor",

@@ -98,6 +98,13 @@ class Bounds:
         if array.count(b",") > max(MANY, self.documents):
             raise self._too_many()
 
+    def checked(self, documents: list[bytes]) -> list[bytes]:
+        """The documents of a body that lie beside each other in it; raises `Stop` when there are too many, or one is
+        too large."""
+        if len(documents) > self.documents or any(map(self.document.__lt__, map(len, documents))):
+            return self.collected(documents, b"".join(documents))
+        return documents
+
     def collected(self, found: Iterable[bytes], body: bytes) -> list[bytes]:
         """The documents of a body; raises `Stop` at the first that is one too many, or too large."""
         documents: list[bytes] = []

@@ -142,11 +142,10 @@ class Line:
 
 def packed(*arguments: bytes | str | float) -> bytes:
     """One command as it goes over the wire (RESP)."""
-    parts = [b"*%d\r\n" % len(arguments)]
-    for argument in arguments:
-        text = argument if isinstance(argument, bytes) else str(argument).encode()
-        parts += (b"$%d\r\n" % len(text), text, b"\r\n")
-    return b"".join(parts)
+    texts = [one if isinstance(one, bytes) else str(one).encode() for one in arguments]
+    parts = [b""] * (2 * len(texts))
+    parts[::2], parts[1::2] = [b"\r\n$%d\r\n" % len(text) for text in texts], texts
+    return b"".join([b"*%d" % len(texts), *parts, b"\r\n"])
 
 
 async def check(redis: Redis, url: str) -> None:

@@ -15,7 +15,8 @@
         ├── CrawlMissing      no crawl has this name
         ├── CrawlFailed       waited for, or read to its end, and it failed
         │   └── CrawlCancelled    the same, and somebody cancelled it
-        └── Trimmed           the documents asked for have been read and dropped
+        ├── Trimmed           the documents asked for have been read and dropped
+        └── LaterRelease      a later release wrote it: put the slice back for a worker that knows it
 
 A message says what was being done, what was found, and what to do next.
 """
@@ -108,3 +109,7 @@ class CrawlCancelled(CrawlFailed):
 
 class Trimmed(FleetError):
     """The documents asked for were read by every consumer and then dropped to make room."""
+
+
+class LaterRelease(FleetError):
+    """What a crawl is or where it stands was written by a later release of Pagefleet, and is not understood here."""

@@ -27,6 +27,7 @@ SHORTEST_WAIT = 1.0
 """Seconds: `Retry-After: 0` stands for less than one; taken at its word it is asked for again and again."""
 HOPS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+PATIENT = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 PASSING = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
 
@@ -112,11 +113,13 @@ def _redirected(request: Request, response: Response, hops: int) -> Request:
 def _patience(request: Request, response: Response) -> RetryLater | None:
     """What a 429 asks for, or a 503 or 403 that says how long; GitHub's 403 may name only a limit that is used up."""
     status, headers = response.status, response.headers
+    if status not in PATIENT:
+        return None
     asked = retry_after(headers)
     if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and _is_used_up(headers)):
         asked = reset_after(headers) if asked is None else asked
         seconds = UNNAMED_WAIT if asked is None else asked
-    elif status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.FORBIDDEN) and asked is not None:
+    elif asked is not None:
         seconds = asked
     else:
         return None

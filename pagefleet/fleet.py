@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from redis.asyncio import Redis
 
 from pagefleet import keys as key
 from pagefleet.connection import check, open_redis, patiently
 from pagefleet.crawl import Crawl
 from pagefleet.embedded import embedded
-from pagefleet.errors import CrawlCancelled, CrawlExists, CrawlFailed, CrawlMissing, Trimmed
+from pagefleet.errors import CrawlCancelled, CrawlExists, CrawlFailed, CrawlMissing, LaterRelease, Trimmed
+from pagefleet.events import Event, events
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Cursor, Document, Quarantined
 from pagefleet.scripts import Scripts, Verb
@@ -132,12 +133,21 @@ class Fleet:
         return [await self.crawl(crawl_id.decode()).status() for crawl_id in ids]
 
     async def source(self, crawl_id: str) -> Crawl | PythonSource:
-        """The description that a crawl was enqueued with; raises `CrawlMissing`."""
+        """The description that a crawl was enqueued with; raises `CrawlMissing`, and `LaterRelease` when this release
+        does not know all of it: what it does not know may be what makes another crawl of it."""
         where = key.crawl(crawl_id)
         found = await patiently(lambda: self.redis.hget(where, "description"), f"looking up {crawl_id}", self.patience)
         if found is None:
             raise _missing(crawl_id)
-        return Description.validate_json(found)
+        try:
+            return Description.validate_json(found)
+        except ValidationError as error:  # it was valid where it was enqueued
+            fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            where = ".".join(map(str, fault["loc"]))
+            raise LaterRelease(
+                f"reading the description of {crawl_id}: {where}: {fault['msg']}; it was enqueued by a later release, "
+                f"so run that here, too"
+            ) from error
 
 
 class Handle:
@@ -196,6 +206,20 @@ class Handle:
         redis, where = self._fleet.redis, self.keys.quarantine
         found = await patiently(lambda: redis.xrange(where), f"looking up what {self.id} lacks", self._fleet.patience)
         return [Quarantined(json.loads(row[b"cursor"]), row[b"reason"].decode()) for _, row in found]
+
+    async def events(self) -> list[Event]:
+        """What has moved it from state to state, the last 200 times; the oldest first."""
+
+        async def look() -> list[Any]:
+            async with self._fleet.redis.pipeline(transaction=True) as pipe:
+                pipe.hvals(self.keys.events)
+                pipe.hmget(self.keys.slice, ["state", "events"])
+                return await pipe.execute()
+
+        stored, (state, count) = await patiently(look, f"looking up what moved {self.id}", self._fleet.patience)
+        if state is None:
+            raise _missing(self.id)
+        return events(stored, int(count or 0))
 
     async def _steer(self, verb: Verb) -> State:
         state = await self._fleet.scripts.steer(self.keys, verb)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from contextlib import aclosing, closing
 from typing import cast
 
@@ -43,10 +44,11 @@ async def send(client: httpx.AsyncBaseTransport, request: Request, limits: Limit
         async with asyncio.timeout(limits.seconds):
             response = await client.handle_async_request(_built(request))
             async with aclosing(response):
-                body = _Body(request, response, limits)
+                headers = _headers(response)
+                body = _Body(request, headers, limits)
                 async for chunk in cast("httpx.AsyncByteStream", response.stream):
                     body.add(chunk)
-        return _answer(request, response, body.whole(), started)
+        return Response(response.status_code, request.url, headers, body.whole(), time.monotonic() - started)
     except UNASKABLE:
         raise Stop(f"fetching {safe(request.url)}: that is no URL that can be asked") from None  # it holds secrets
     except PASSING as error:
@@ -60,10 +62,11 @@ def send_sync(client: httpx.BaseTransport, request: Request, limits: Limits) -> 
         built = _built(request)
         built.extensions["seconds"] = limits.seconds
         with closing(client.handle_request(built)) as response:
-            body = _Body(request, response, limits)
+            headers = _headers(response)
+            body = _Body(request, headers, limits)
             for chunk in cast("httpx.SyncByteStream", response.stream):
                 body.add(chunk)
-        return _answer(request, response, body.whole(), started)
+        return Response(response.status_code, request.url, headers, body.whole(), time.monotonic() - started)
     except UNASKABLE:
         raise Stop(f"fetching {safe(request.url)}: that is no URL that can be asked") from None  # it holds secrets
     except PASSING as error:
@@ -78,8 +81,12 @@ UNSENT = (httpx.ConnectError, httpx.ConnectTimeout)
 """What happens before a request goes out."""
 
 
+_plain = httpx.Headers(HEADERS)
+
+
 def _built(request: Request) -> httpx.Request:
-    headers = HEADERS | {name.lower(): header(name, value) for name, value in request.headers.items()}
+    said = {name.lower(): header(name, value) for name, value in request.headers.items()}
+    headers = HEADERS | said if said else _plain
     url = parsed(request.url)
     if url.userinfo:
         raise httpx.InvalidURL("")  # httpx would make an Authorization of it, in place of the crawl's
@@ -97,11 +104,11 @@ FREE = 1024**2
 class _Body:
     """The bytes of an answer as they come, within the limits."""
 
-    def __init__(self, request: Request, response: httpx.Response, limits: Limits) -> None:
+    def __init__(self, request: Request, headers: Mapping[str, str], limits: Limits) -> None:
         self._request, self._limits = request, limits
-        self._inflater = Inflater(response.headers.get("content-encoding", ""))
+        self._inflater = Inflater(headers.get("content-encoding", ""))
         self._came, self._body = 0, bytearray()
-        length = response.headers.get("content-length", "")
+        length = headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length[:20]) > limits.body:
             raise self._too_large()
 
@@ -128,12 +135,13 @@ class _Body:
         return bytes(self._body)
 
 
-def _answer(request: Request, response: httpx.Response, body: bytes, started: float) -> Response:
+def _headers(response: httpx.Response) -> Mapping[str, str]:
+    """By their names in lower case; those of one name become one (RFC 9110, 5.2)."""
     headers: dict[str, str] = {}
     for raw, value in response.headers.raw:
         name, said = raw.decode("latin-1").lower(), _text(value)
         headers[name] = f"{headers[name]}, {said}" if name in headers else said
-    return Response(response.status_code, request.url, headers, body, time.monotonic() - started)
+    return headers
 
 
 def _text(value: bytes) -> str:

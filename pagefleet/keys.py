@@ -57,9 +57,16 @@ class SliceKeys:
         commit, read by people, emptied into the slice's cursor by steer (replay)."""
         return f"pagefleet:quarantine:{{{self.tag}}}"
 
+    @property
+    def events(self) -> str:
+        """hash, a ring of 200: number of an event modulo 200 -> who moved the slice from which state to which, when and
+        why, as JSON. Written by the scripts that move it, read by `Handle.events`; kept. An event counts when the
+        slice's own hash has its number."""
+        return f"pagefleet:events:{{{self.tag}}}"
+
     def all(self) -> list[str]:
         """In the order in which every script of a slice takes them."""
-        return [self.slice, self.documents, self.ledger, self.consumers, self.quarantine, DUE, QUEUE]
+        return [self.slice, self.documents, self.ledger, self.consumers, self.quarantine, self.events, DUE, QUEUE]
 
 
 def crawl(crawl_id: str) -> str:

@@ -6,6 +6,7 @@ request). Ours does what a crawl needs and no more (docs/decisions/008).
 """
 
 import asyncio
+import os
 import socket
 import ssl
 import time
@@ -34,7 +35,7 @@ AHEAD = 256 * 1024
 FALLBACK_DELAY = 0.25
 """Seconds until the next of a host's addresses is tried as well (RFC 8305)."""
 
-Place = tuple[bytes, str, int]
+Place = tuple[bytes, bytes, int | None]
 """Scheme, host and port."""
 
 
@@ -47,16 +48,16 @@ class AsyncTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, allowed: Allowed) -> None:
         self._allowed = allowed
-        self._idle = defaultdict[Place, deque[_Connection]](deque)
+        self._idle = defaultdict[Place, list[_Connection]](list)
+        self._resting = 0
         self._slots = asyncio.Semaphore(CONNECTIONS)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        door = Door(request.url, self._allowed)
-        place = request.url.raw_scheme, door.host, door.port
+        place = request.url.raw_scheme, request.url.raw_host, request.url.port
         await self._slots.acquire()
         connection = None
         try:
-            connection = self._kept(place) or await _opened(place, door)
+            connection = self._kept(place) or await _opened(request.url, self._allowed)
             answer = await connection.ask(request)
         except BaseException:
             if connection is not None:
@@ -66,33 +67,37 @@ class AsyncTransport(httpx.AsyncBaseTransport):
         return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer, connection, place, self))
 
     def _kept(self, place: Place) -> "_Connection | None":
-        idle = self._idle[place]
-        while idle:
-            connection = idle.pop()
+        while place in self._idle:
+            connection = self._taken(place)
             if connection.is_fit and time.monotonic() - connection.rested < KEPT:
                 return connection
             connection.close()
         return None
 
+    def _taken(self, place: Place) -> "_Connection":
+        """The one that rested last, of those to a place."""
+        idle = self._idle[place]
+        connection = idle.pop()
+        self._resting -= 1
+        if not idle:
+            del self._idle[place]
+        return connection
+
     def release(self, connection: "_Connection", place: Place) -> None:
         """Its answer was read, or given up."""
         self._slots.release()
-        connection.rested = time.monotonic()
         if not connection.is_fit:
             connection.close()
             return
-        idle = self._idle[place]
-        idle.append(connection)
-        while idle[0].rested < connection.rested - KEPT or not idle[0].is_fit:
-            idle.popleft().close()
-        if sum(map(len, self._idle.values())) > CONNECTIONS:
-            min((one for one in self._idle.values() if one), key=lambda one: one[0].rested).popleft().close()
+        connection.rested = time.monotonic()
+        self._idle[place].append(connection)
+        self._resting += 1
+        if self._resting > CONNECTIONS:
+            self._taken(next(iter(self._idle))).close()
 
     async def aclose(self) -> None:
-        for idle in self._idle.values():
-            for connection in idle:
-                connection.close()
-        self._idle.clear()
+        while self._idle:
+            self._taken(next(iter(self._idle))).close()
 
 
 class _Body(httpx.AsyncByteStream):
@@ -125,8 +130,13 @@ class _Answer:
         self.is_begun, self.is_whole, self.is_last = False, False, False
         self._is_interim, self._is_ended_by_close = False, True
         self._chunks = deque[bytes]()
-        self.waiting = 0
+        self._waiting = 0
         self._free = OVERHEAD
+
+    @property
+    def is_ahead(self) -> bool:
+        """Has enough come to let the reader catch up?"""
+        return self._waiting > AHEAD and not self.is_whole
 
     def feed(self, data: bytes) -> None:
         """Raises `httpx.RemoteProtocolError` for what is no HTTP, or too much of what is no body."""
@@ -157,7 +167,7 @@ class _Answer:
             return b""
         chunk = self._chunks.popleft() if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks.clear()
-        self.waiting = 0
+        self._waiting = 0
         return chunk
 
     # What llhttp calls
@@ -184,7 +194,7 @@ class _Answer:
 
     def on_body(self, body: bytes) -> None:
         self._free += 2 * len(body)
-        self.waiting += len(body)
+        self._waiting += len(body)
         self._chunks.append(body)
 
     def on_message_complete(self) -> None:
@@ -250,7 +260,7 @@ class _Connection(asyncio.Protocol):
         except httpx.RemoteProtocolError as error:
             self._fault = error
             self._transport.abort()
-        if answer.waiting > AHEAD and not self._is_paused:
+        if answer.is_ahead and not self._is_paused:
             self._is_paused = True
             self._transport.pause_reading()
         self._wake()
@@ -283,10 +293,10 @@ def _written(request: httpx.Request) -> Iterator[bytes]:
     yield request.content
 
 
-async def _opened(place: Place, door: Door) -> _Connection:
+async def _opened(url: httpx.URL, allowed: Allowed) -> _Connection:
     """A connection to the first address that answers, of those that are permitted."""
-    loop = asyncio.get_running_loop()
-    scheme, host, port = place
+    loop, door = asyncio.get_running_loop(), Door(url, allowed)
+    host, port, context = door.host, door.port, tls() if url.scheme == "https" else None
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         permitted = [info for info in found if door.permits(str(info[4][0]))]
@@ -295,11 +305,11 @@ async def _opened(place: Place, door: Door) -> _Connection:
             raise OSError(f"{host} has no address to connect to")
         opened = await start_connection(permitted, happy_eyeballs_delay=FALLBACK_DELAY)
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        name = host if scheme == b"https" else None
-        context = tls() if scheme == b"https" else None
+        name = host if context else None
         _, connection = await loop.create_connection(_Connection, sock=opened, ssl=context, server_hostname=name)
     except (OSError, UnicodeError, ssl.SSLError) as error:
-        raise httpx.ConnectError(f"Cannot connect to host {host}:{port}: {error}") from error
+        fault = os.strerror(error.errno) if isinstance(error, ConnectionError) and error.errno else str(error)
+        raise httpx.ConnectError(f"cannot connect to {host}:{port}: {fault}") from error
     return connection
 
 

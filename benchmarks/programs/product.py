@@ -3,140 +3,97 @@
 Counted is the worker alone (with its children), from the moment at which the crawls are enqueued; wall time runs from
 the first lease to the last commit, by Redis' clock. Some pages are crawled before, so that all is imported and open.
 
-    --crawls 64       so many of the same pages at once
-    --processes 2     of the worker; the second one on the servers' core
+    --crawls 64        so many of the same pages
+    --processes 2      of the worker; the second one on the servers' core
+    --concurrency 1    so many crawls at once in a process
+    --key              documents are delivered with their ids
+    --window 8         of a paginator that counts; without it, each page names the next
+    --loop asyncio     in place of uvloop's
+    --profile FILE     py-spy's samples of the worker
 """
 
 import argparse
 import asyncio
 import os
-import sys
-import tempfile
-from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any
 
-from benchmarks.machine import CLIENT, SERVERS, cpu_seconds, family, peak_mebibytes
+from benchmarks.crew import WITHOUT_UVLOOP, Crew
+from benchmarks.machine import SERVERS, cpu_seconds, family, kernel_seconds, servers_pids
 from benchmarks.outcome import Outcome
 from benchmarks.pages import Place
-from benchmarks.servers import Child, running
+from benchmarks.sampling import sampled
 from pagefleet import Crawl, Fleet
 from pagefleet.fleet import Handle
 
-T = TypeVar("T")
 WARM = 10
-"""Pages before the first that counts."""
+"""Pages before the first that counts, in all crawls together; two of each, for one alone is suspect."""
 EARLY = 10_000
 """Documents after which a worker should have all the memory that it will ever want."""
 
 
-@dataclass(frozen=True)
-class Options:
+def options() -> argparse.Namespace:
     """What the command line says."""
-
-    url: str
-    redis_url: str
-    crawls: int
-    processes: int
-
-    @classmethod
-    def read(cls) -> "Options":
-        parser = argparse.ArgumentParser()
-        parser.add_argument("--crawls", type=int, default=1)
-        parser.add_argument("--processes", type=int, default=1)
-        parser.add_argument("url")
-        parser.add_argument("redis_url")
-        return cls(**vars(parser.parse_args()))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--crawls", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--concurrency", type=int, default=100)
+    parser.add_argument("--key", action="store_true")
+    parser.add_argument("--window", type=int, default=0)
+    parser.add_argument("--loop", choices=["uvloop", "asyncio"], default="uvloop")
+    parser.add_argument("--profile", type=Path)
+    parser.add_argument("url")
+    parser.add_argument("redis_url")
+    return parser.parse_args()
 
 
-def description(url: str, name: str) -> Crawl:
+def description(url: str, name: str, *, key: bool = False, window: int = 0) -> Crawl:
     """A crawl from a page to the last; its stream may hold them all."""
-    paginate = {"kind": "next_url", "next": "next"}
-    said = {"name": name, "url": url, "documents": "items", "paginate": paginate, "limits": {"backlog": None}}
+    is_xml = Place.of(url).collection.is_xml
+    documents, following = ("//document", "//next") if is_xml else ("items", "next")
+    said: dict[str, Any] = {"name": name, "url": url, "documents": documents, "limits": {"backlog": None}}
+    said["format"] = "xml" if is_xml else "auto"
+    said["key"] = "id" if key else None
+    said["paginate"] = {"kind": "offset", "window": window} if window else {"kind": "next_url", "next": following}
     return Crawl.model_validate(said)
 
 
-class Crew:
-    """A worker and a scheduler, for as long as the block lasts."""
-
-    def __init__(self, redis_url: str, processes: int, concurrency: int = 100) -> None:
-        words = [f"--redis={redis_url}"]
-        self._worker = [*words, f"--concurrency={concurrency}", f"--processes={processes}"]
-        self._scheduler = words
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Self:
-        place = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-        self._log = place / "log"
-        self._start("pagefleet_scheduler", self._scheduler, SERVERS)
-        self.worker = self._start("pagefleet_worker", self._worker, CLIENT)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def _start(self, module: str, words: list[str], core: int) -> Child:
-        command = [sys.executable, "-m", module, *words]
-        return self._stack.enter_context(running(command, self._log, core, PAGEFLEET_ALLOW="127.0.0.1"))
-
-    def spread(self) -> None:
-        """Of two processes under a parent, the second works on the servers' core."""
-        for number, pid in enumerate(family(self.worker.pid)[1:]):
-            for thread in Path(f"/proc/{pid}/task").iterdir():
-                os.sched_setaffinity(int(thread.name), {SERVERS if number % 2 else CLIENT})
-
-    def cpu(self) -> float:
-        """Of the worker so far, with its children."""
-        return cpu_seconds(family(self.worker.pid))
-
-    def peak(self) -> float:
-        """The most memory that one process of the worker had."""
-        return max(peak_mebibytes(pid) for pid in family(self.worker.pid))
-
-    async def until(self, fact: Callable[[], Awaitable[T | None]], seconds: float) -> T:
-        """Look again and again until it is true, as long as the worker lives."""
-        while not (found := await fact()):
-            if self.worker.poll() is not None:
-                raise RuntimeError(f"the worker has ended:\n{self._log.read_text()[-2000:]}")
-            await asyncio.sleep(seconds)
-        return found
-
-
-async def crawl(options: Options) -> Outcome:
+async def crawl(said: argparse.Namespace) -> Outcome:
     """Enqueue and watch."""
-    place = Place.of(options.url)
-    origin = options.url.partition(place.collection.path(place.page, place.last))[0]
-    async with Fleet(options.redis_url) as fleet:
-        with Crew(options.redis_url, options.processes) as crew:
-            warm = origin + place.collection.path(max(1, place.last - WARM + 1), place.last)
-            names = [f"warm{number}" for number in range(options.crawls)]
-            for handle in [await fleet.enqueue(description(warm, name)) for name in names]:
-                await over(crew, handle)
-            if options.processes > 1:
+    place = Place.of(said.url)
+    origin = said.url.partition(place.collection.path(place.page, place.last))[0]
+    worker = ("-c", WITHOUT_UVLOOP) if said.loop == "asyncio" else ("-m", "pagefleet_worker")
+    async with Fleet(said.redis_url) as fleet:
+        with Crew(said.redis_url, said.processes, said.concurrency, worker) as crew:
+            warm = origin + place.collection.path(max(1, place.last - max(1, WARM // said.crawls)), place.last)
+            crawls = [description(warm, f"warm{n}", key=said.key, window=said.window) for n in range(said.crawls)]
+            for handle in [await fleet.enqueue(crawl) for crawl in crawls]:
+                await crew.over(handle)
+            if said.processes > 1:
                 crew.spread()
-            before = crew.cpu()
-            names = [f"bench{number}" for number in range(options.crawls)]
-            handles = [await fleet.enqueue(description(options.url, name)) for name in names]
-            started = min(await asyncio.gather(*[leased(fleet, crew, handle) for handle in handles]))
-            early = await crew.until(lambda: early_peak(crew, handles[0]), 0.02) if options.crawls == 1 else 0.0
-            ended = [await over(crew, handle) for handle in handles]
-            documents = sum(status.documents for status in ended)
-            wall = max(status.finished or 0.0 for status in ended) - started
-            return Outcome(documents, crew.cpu() - before, wall, crew.peak(), {"rss_early": early})
+            crawls = [description(said.url, f"bench{n}", key=said.key, window=said.window) for n in range(said.crawls)]
+            with sampled(crew.worker.pid, said.profile) if said.profile else ExitStack():
+                return await measured(fleet, crew, crawls)
 
 
-async def leased(fleet: Fleet, crew: Crew, handle: Handle) -> float:
-    """When a worker had it, by Redis' clock."""
-    redis: Any = fleet.redis
-
-    async def look() -> float | None:
-        async with redis.pipeline() as pipe:
-            fence, (seconds, microseconds) = await pipe.hget(handle.keys.slice, "fence").time().execute()
-            return seconds + microseconds / 1e6 if fence else None
-
-    return await crew.until(look, 0.002)
+async def measured(fleet: Fleet, crew: Crew, crawls: list[Crawl]) -> Outcome:
+    """What it takes from enqueueing them to their end."""
+    servers = servers_pids()
+    before, kernel, served = crew.cpu(), kernel_seconds(family(crew.worker.pid)), cpu_seconds(servers)
+    handles = [await fleet.enqueue(crawls[0])]
+    first = asyncio.create_task(crew.leased(fleet, handles[0]))
+    handles += [await fleet.enqueue(crawl) for crawl in crawls[1:]]
+    started = await first
+    early = await crew.until(lambda: early_peak(crew, handles[0]), 0.02) if len(handles) == 1 else 0.0
+    ended = [await crew.over(handle) for handle in handles]
+    wall = max(status.finished or 0.0 for status in ended) - started
+    more = {
+        "rss_early": early,
+        "cpu_kernel": kernel_seconds(family(crew.worker.pid)) - kernel,
+        "cpu_servers": cpu_seconds(servers) - served,
+    }
+    return Outcome(sum(status.documents for status in ended), crew.cpu() - before, wall, crew.peak(), more)
 
 
 async def early_peak(crew: Crew, handle: Handle) -> float | None:
@@ -145,21 +102,9 @@ async def early_peak(crew: Crew, handle: Handle) -> float | None:
     return crew.peak() if status.documents >= EARLY or status.state.is_over else None
 
 
-async def over(crew: Crew, handle: Handle) -> Any:
-    """Its status at its end; raises when it has failed."""
-
-    async def look() -> Any:
-        status = await handle.status()
-        if status.error or (status.verdict and status.verdict.finding != "complete"):
-            raise RuntimeError(f"{handle.id} {status.state}: {status.error or status.verdict}")
-        return status if status.state.is_over else None
-
-    return await crew.until(look, 0.02)
-
-
 def main() -> None:
     os.sched_setaffinity(0, {SERVERS})
-    asyncio.run(crawl(Options.read())).print()
+    asyncio.run(crawl(options())).print()
 
 
 if __name__ == "__main__":

@@ -5,28 +5,29 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A ratio and its target; 0: none is set, the figure is for comparison."""
+    """A figure and its target; 0: none is set, the figure is for comparison."""
 
     what: str
     target: float
     measured: float
     is_limit: bool = False
     """The target is a limit, which the figure must not be above."""
+    unit: str = "x"
+    """x: a ratio of two figures of one run."""
     note: str = ""
 
     @property
     def is_met(self) -> bool:
         return self.measured <= self.target if self.is_limit else self.measured >= self.target
 
-    def cells(self) -> tuple[str, str, str, str, str]:
-        """What, target, measured, met, note."""
+    def cells(self) -> tuple[str, ...]:
+        """What, target, measured, met, note; without a target: what, measured, note."""
+        measured = self._said(self.measured)
         if not self.target:
-            return self.what, "", f"{self.measured:.3g} x", "", self.note
-        sign = "≤" if self.is_limit else "≥"
-        return (
-            self.what,
-            f"{sign} {self.target:g} x",
-            f"{self.measured:.3g} x",
-            "yes" if self.is_met else "no",
-            self.note,
-        )
+            return self.what, measured, self.note
+        target = f"{'at most' if self.is_limit else 'at least'} {self._said(self.target)}"
+        return self.what, target, measured, "yes" if self.is_met else "**no**", self.note
+
+    def _said(self, figure: float) -> str:
+        digits = 2 if figure < 1 or (self.is_limit and figure < 10) else 1 if figure < 100 else 0
+        return f"{figure:.{digits}f} {self.unit}".rstrip()

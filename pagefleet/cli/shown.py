@@ -14,6 +14,8 @@ from pagefleet.states import State
 
 PAGES = 5
 """So many of a crawl's last pages are shown."""
+EVENTS = 8
+"""And so many of its last events."""
 
 
 def crawls(statuses: list[Status]) -> RenderableType:
@@ -32,15 +34,15 @@ def crawls(statuses: list[Status]) -> RenderableType:
 
 
 async def crawl(fleet: Fleet, handle: Handle) -> list[RenderableType]:
-    """All about one crawl, and its last pages."""
+    """All about one crawl, its last pages, and what moved it last."""
     status = await handle.status()
     facts = Table(box=None, pad_edge=False, show_header=False)
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column(overflow="fold")
     for name, value in [*_facts(status), *await _readers(handle)]:
         facts.add_row(name, Text(value))
-    pages = await _pages(fleet, handle)
-    return [facts, *([pages] if pages.row_count else [])]
+    tables = await _pages(fleet, handle), await _events(handle)
+    return [facts, *(table for table in tables if table.row_count)]
 
 
 def _facts(status: Status) -> list[tuple[str, str]]:
@@ -87,6 +89,13 @@ async def _pages(fleet: Fleet, handle: Handle) -> Table:
     for entry_id, row in reversed(await fleet.redis.xrevrange(handle.keys.ledger, count=PAGES)):
         fields = (row[name].decode() for name in (b"documents", b"bytes", b"status", b"ms", b"worker"))
         table.add_row(entry_id.decode().partition("-")[0], *fields)
+    return table
+
+
+async def _events(handle: Handle) -> Table:
+    table = Table("when", "who", "what", "state after", "why", box=None, pad_edge=False, header_style="bold")
+    for event in (await handle.events())[-EVENTS:]:
+        table.add_row(_moment(event.at), event.who, event.what, event.after.value, Text(event.why))
     return table
 
 

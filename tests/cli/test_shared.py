@@ -67,6 +67,8 @@ async def test_a_crawl_is_steered_from_the_command_line(server: Api, shell: Shel
     assert re.search(r"^state +finished$", shown, re.MULTILINE)
     assert re.search(r"^documents +1,000 of 1,000$", shown, re.MULTILINE)
     assert re.search(rf"^reader +file:{shell.place}/out.jsonl, done with 100-9$", shown, re.MULTILINE)
+    assert re.search(r"person +pause +paused", shown)
+    assert re.search(r"UTC +\S+:\d+ +commit the last page +finished +page 101$", shown, re.MULTILINE)
     forget, cancel = shell.start("forget", "things", f"file:{shell.place}/out.jsonl"), shell.start("cancel", "things")
     assert [words(command) for command in (forget, cancel)] == ["", "finished"]
     assert await fleet.crawl("things").consumers() == {}

@@ -29,6 +29,7 @@ KINDS = {
     _pattern(SLICE.ledger): "stream",
     _pattern(SLICE.consumers): "hash",
     _pattern(SLICE.quarantine): "stream",
+    _pattern(SLICE.events): "hash",
 }
 """Of the keys that stay."""
 PASSING = {

@@ -55,7 +55,7 @@ FENCE = """if fence ~= ARGV[2] then
   return answer('fenced')
 end
 """
-GIVEN = "'state', 'running', 'fence', ARGV[3]"
+GIVEN = "'job ' .. leases, 'fence', ARGV[3]"
 LEASED = "local state, fence, leases = "
 NAME = "string.match(ARGV[{}], '^[^.]*')"
 SAME_NAME = FENCE.replace("ARGV[2]", NAME.format(2))

@@ -172,6 +172,13 @@ def test_everything_that_can_happen_is_tried() -> None:
     assert {route[-1] for route in ROUTES if route} == HAPPENINGS.keys()
 
 
+def edge_of(before: State | None, happening: str) -> list[Edge]:
+    """What is told of it: nothing where no state changes, and nothing of pages and signs of life."""
+    after = TRANSITIONS.get((before, happening))
+    return [] if after is None or happening in ("commit", "renew") else [(before, happening, after)]
+
+
+@pytest.mark.invariant("O-4")
 @pytest.mark.parametrize("route", ROUTES, ids=" then ".join)
 async def test_a_slice_moves_as_told_and_not_otherwise(redis_url: str, route: list[str]) -> None:
     async with case(redis_url, *[1] * 9) as c:
@@ -180,10 +187,14 @@ async def test_a_slice_moves_as_told_and_not_otherwise(redis_url: str, route: li
                 await c.call("FLUSHALL")
                 play = Play(c, Hand("nobody", Checkpoint(), c.source))
                 state: State | None = None
+                told: list[Edge] = []
                 for step in route:
+                    told += edge_of(state, step)
                     state = TRANSITIONS[state, step]
                     await HAPPENINGS[step](play)
                     assert await c.state() == state
                 await act(play)
+                told += edge_of(state, happening)
                 assert await c.state() == TRANSITIONS.get((state, happening), state), happening
+                assert [(event.before, event.what, event.after) for event in await c.events()] == told
                 check_keys(redis)

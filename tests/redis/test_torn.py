@@ -92,7 +92,8 @@ async def take_over(c: Case, page: int) -> None:
 
 
 async def judge(c: Case) -> None:
-    """The stream is the chain up to the checkpoint, and the counts agree with it."""
+    """The stream is the chain up to the checkpoint, and counts and events agree with it."""
+    await c.check_events()
     page, _ = await c.position()
     row = await c.row()
     chain = c.source.chain(page)

@@ -164,6 +164,7 @@ def test_what_is_imported_is_a_dependency() -> None:
             "pagefleet.embedded",
             "pagefleet.markup",
             "pagefleet.probe.elements",
+            "pagefleet.tasks",
         )
         known = for_cli if is_extra else needed
         others = {name for name in imports(module) if name not in MODULES} - set(sys.stdlib_module_names)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pagefleet.budget import Budget
-from pagefleet.errors import PagefleetError, RetryLater
+from pagefleet.errors import LaterRelease, PagefleetError, RetryLater
 from pagefleet.fleet import Fleet
 from pagefleet.keys import SliceKeys
 from pagefleet.pages import Pages, Source
@@ -19,6 +19,8 @@ log = logging.getLogger("pagefleet.worker")
 
 BACKLOG_WAIT = 5.0
 """Seconds until a full stream is looked at again, if no consumer wakes the slice before."""
+ELSEWHERE = 5.0
+"""Seconds until a worker is looked for again that knows what this one does not."""
 
 
 @dataclass
@@ -68,8 +70,11 @@ class ToldBudget:
         await self.budget.pause(cause)
 
 
-async def advance(ctx: dict[Any, Any], tag: str, lease: int) -> None:
-    """arq's job: lease the slice, walk its pages, and leave it where it belongs. Never raises on purpose."""
+async def advance(ctx: dict[Any, Any], tag: str, lease: int, *_: object, **__: object) -> None:
+    """arq's job: lease the slice, walk its pages, and leave it where it belongs. Never raises on purpose.
+
+    A later release may say more in its jobs.
+    """
     station: Station = ctx["station"]
     keys = SliceKeys.of(tag)
     held = await Slice.lease(station.fleet.scripts, keys, lease, station.settings, station.name)
@@ -85,6 +90,8 @@ async def advance(ctx: dict[Any, Any], tag: str, lease: int) -> None:
         await _leave(held, halted.reason)
     except RetryLater as later:
         await held.release("snoozed", later.seconds, str(later))
+    except LaterRelease as unknown:
+        await held.release("snoozed", ELSEWHERE, str(unknown))
     except PagefleetError as error:
         await held.release("failed", reason=str(error))
     except Exception as error:  # a fault of ours must not be rescued over and over
@@ -109,4 +116,4 @@ async def _leave(held: Slice, reason: str) -> None:
     if reason == "full":
         await held.release("snoozed", BACKLOG_WAIT, "backlog")
     elif reason != "fenced":
-        await held.release("queued")
+        await held.release("queued", reason=reason)

@@ -4,21 +4,23 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, TypeVar
 
-from pagefleet.decode import member, parse_path
+from pagefleet.decode import keys_of, parse_path
 from pagefleet.errors import Stop
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Page
 from pagefleet.pages import Pages, Source
-from pagefleet.scripts import Committed, Ending, Lease, Part, Scripts
+from pagefleet.scripts import Ending, Lease, Part, Scripts
 from pagefleet.settings import Settings
 from pagefleet.tasks import ended
 
 log = logging.getLogger("pagefleet.worker")
+T = TypeVar("T")
 
 MOST_DOCUMENTS = 500
 MOST_BYTES = 1024**2
@@ -59,7 +61,9 @@ class Slice:
         self._fence = leased.fence
         self._commits = 0
         self._started = time.monotonic()
-        self._halted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._reason = ""
+        self._limit: asyncio.Timeout | None = None
+        self._grace: Grace = at_once
         self._until = 0.0
         self._self_fence: asyncio.TimerHandle | None = None
         self._key: tuple[str, ...] | None = None
@@ -94,15 +98,12 @@ class Slice:
         await ended(self._renewing)
         if self._self_fence:
             self._self_fence.cancel()
-        self._halted.cancel()
 
     async def until_halted(self, pages: Pages) -> AsyncIterator[Page]:
         """The pages, for as long as this worker has the slice; raises `Halted` in the middle of a fetch, too."""
-        while not self.is_over and (following := pages.ahead()) is not None:
-            await _first_of(following, self._halted)
-            if self._halted.done():
-                raise Halted(self._halted.result())
-            page = await anext(pages, None)
+        while not self.is_over:
+            self._check_halted()
+            page = await self._unless_halted(anext(pages, None), at_once)
             if page is None:
                 return
             self.fault = ""
@@ -114,10 +115,8 @@ class Slice:
         The same bytes are sent until Redis has answered: a lost reply changes nothing.
         """
         for part in self._parts(page):
-            sending = asyncio.ensure_future(
-                self._scripts.commit(self.keys, part, self._fence, self._settings.lease, self._worker)
-            )
-            committed = await self._answer(sending)
+            sending = self._scripts.commit(self.keys, part, self._fence, self._settings.lease, self._worker)
+            committed = await self._unless_halted(sending, in_a_commit)
             if committed.answer == "circle":
                 raise Stop(
                     f"committing page {part.before.page}: its documents and the cursor behind it were there before, so "
@@ -128,20 +127,26 @@ class Slice:
             self._renewed()
             self.checkpoint = replace(part.after, documents=committed.documents)
             self.is_over = committed.state != "running"
-            if self._halted.done() and not self.is_over:
-                raise Halted(self._halted.result())
+            if not self.is_over:
+                self._check_halted()
 
-    async def _answer(self, sending: "asyncio.Future[Committed]") -> Committed:
-        """Of a commit under way; a draining worker does not wait for ever for a Redis that is away."""
+    def _check_halted(self) -> None:
+        if self._reason:
+            raise Halted(self._reason)
+
+    async def _unless_halted(self, work: Awaitable[T], grace: "Grace") -> T:
+        """What this comes to; raises `Halted` when it is not there within the time that a reason to halt leaves it."""
+        limit = self._limit = asyncio.timeout(grace(self._reason) if self._reason else None)
+        self._grace = grace
         try:
-            await _first_of(sending, self._halted)
-            if not sending.done() and self._halted.result() == "drained":
-                await asyncio.wait({sending}, timeout=LAST_WORD)
-                if not sending.done():
-                    raise Halted("drained")
-            return await sending
+            async with limit:
+                return await work
+        except TimeoutError:
+            if limit.expired():
+                self._check_halted()
+            raise
         finally:
-            await ended(sending)
+            self._limit = None
 
     def _parts(self, page: Page) -> Iterator[Part]:
         before, documents = self.checkpoint, page.documents
@@ -173,6 +178,8 @@ class Slice:
 
     @staticmethod
     def _end_of_part(documents: Sequence[bytes], start: int) -> int:
+        if len(documents) - start <= MOST_DOCUMENTS and sum(map(len, documents)) <= MOST_BYTES:
+            return len(documents)
         size, end = 0, start
         while end < len(documents) and end - start < MOST_DOCUMENTS:
             size += len(documents[end])
@@ -184,8 +191,8 @@ class Slice:
     def _arguments(self, documents: Sequence[bytes]) -> Sequence[bytes]:
         if self._key is None:
             return documents
-        pairs = ((document, (member(document, self._key) or "").encode()) for document in documents)
-        return [argument for pair in pairs for argument in pair]
+        keys = map(str.encode, keys_of(documents, self._key))
+        return list(chain.from_iterable(zip(documents, keys, strict=True)))
 
     def _ending(self, page: Page) -> Ending:
         if page.is_last:
@@ -195,8 +202,11 @@ class Slice:
 
     def halt(self, reason: str) -> None:
         """Stop as soon as nothing is lost by it; the first reason counts."""
-        if not self._halted.done():
-            self._halted.set_result(reason)
+        if self._reason:
+            return
+        self._reason = reason
+        if self._limit is not None and (seconds := self._grace(reason)) is not None:
+            self._limit.reschedule(asyncio.get_running_loop().time() + seconds)
 
     def _renewed(self) -> None:
         """The lease was extended just now: put off the moment at which we stop by ourselves."""
@@ -227,6 +237,15 @@ class Slice:
             log.warning("%s not released, Redis is away; it is rescued when the lease runs out", self.keys.tag)
 
 
-async def _first_of(one: asyncio.Future[Any], other: asyncio.Future[Any]) -> None:
-    if not one.done() and not other.done():
-        await asyncio.wait((one, other), return_when=asyncio.FIRST_COMPLETED)
+Grace = Callable[[str], float | None]
+"""Seconds that are left for what is under way when this is the reason to halt; None: all that it needs."""
+
+
+def at_once(_: str) -> float | None:
+    """A page that is not there yet is not waited for."""
+    return 0.0
+
+
+def in_a_commit(reason: str) -> float | None:
+    """It is brought to its end; but a draining worker does not wait for ever for a Redis that is away."""
+    return LAST_WORD if reason == "drained" else None
