@@ -24,6 +24,7 @@ from pagefleet.page import Request
 from pagefleet.paginators import NextCursor, Offset, Opaque, PageNumber, Paginator, Single
 from pagefleet.paginators.places import HEADER, Found, as_form, in_body, with_body
 from pagefleet.presets import applied
+from pagefleet.redaction import cut
 from pagefleet.slices import Bounds as SliceBounds
 from pagefleet.slices import ByPages, ByRange, ByValues, Slices
 
@@ -337,6 +338,7 @@ def _is_secret(value: Scalar) -> bool:
 
 
 def _secret_out_of_place(place: str, name: str) -> str:
+    name = cut(name, 40)  # a document may have given it
     remedy = f"params.{name} = 'env:NAME'"
     if place == "headers":
         remedy = f"headers.{name} = 'env:NAME' (or 'Bearer env:NAME')"

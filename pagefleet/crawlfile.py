@@ -33,7 +33,7 @@ def load(file: Path | str) -> Crawl:
             f"reading the crawl file {path}: it is not text (byte {error.start} is {error.object[error.start]:#04x}); "
             f"give the path of a TOML or JSON file"
         ) from error
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # a number of too many digits is no JSONDecodeError
         kind = "JSON" if path.suffix == ".json" else "TOML"
         raise CrawlError(f"reading the crawl file {path} as {kind}: {error}; correct it") from error
     return parse(said, f"the crawl file {path}")
@@ -46,6 +46,7 @@ def renamed(crawl: Crawl, name: str) -> Crawl:
 
 def parse(said: Any, what: str = "the crawl") -> Crawl:
     """A crawl from plain data; raises `CrawlError` that names every field at fault."""
+    _check_text(said, what)
     if is_object(said) and "preset" in said:
         try:
             said = applied(said)
@@ -61,6 +62,16 @@ def parse(said: Any, what: str = "the crawl") -> Crawl:
         told = {found: " or ".join(remedies).replace("or it must be", "or") for found, remedies in faults.items()}
         lines = "\n".join(f"  {found}: {remedy}" for found, remedy in told.items())
         raise CrawlError(f"reading {what}:\n{lines}") from error
+
+
+def _check_text(said: Any, what: str) -> None:
+    """JSON can hold half a surrogate pair; nothing that is sent can."""
+    try:
+        json.dumps(said, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        around = error.object[max(0, error.start - 20) : error.end]
+        found = f"half a character, at the end of {around!a}"
+        raise CrawlError(f"reading {what}:\n  the crawl holds {found}; write a whole one") from error
 
 
 def _fault(fault: Any, said: Any) -> tuple[str, str]:

@@ -25,6 +25,7 @@ from pagefleet.paginators.numbers import NARROW
 from pagefleet.paginators.opaque import CURSOR, FALLEN, KEYSET
 from pagefleet.paginators.rule import number
 from pagefleet.reading import Reading, head
+from pagefleet.redaction import quoted
 from pagefleet.url import safe
 from pagefleet.watch import Watch, digest
 
@@ -139,7 +140,7 @@ class _Walk:
             self._watch.doubt("short-pages")
         if fault := self._watch.fault(self._cursor, page, self._total):
             place = safe(self._rule.request(self._first, self._cursor).url)
-            remedy = f"so the server ignores the cursor {self._cursor!r:.80}; check the crawl's paginate"
+            remedy = f"so the server ignores the cursor {quoted(self._cursor)}; check the crawl's paginate"
             raise Stop(f"reading {place}: {fault}, {remedy}")
         return self._moved_behind(page)
 
@@ -294,7 +295,7 @@ class _Walk:
         fall = self._rule.fall(self._cursor, self._delivered) if isinstance(self._rule, Opaque) else None
         if fall is None or self._falls[1] > FALLS:
             remedy = f"{FALLS} times before at the same place" if fall else "give the crawl's paginate a fallback"
-            raise Stop(f"going on from the cursor {self._cursor!r:.80}: {death}; {remedy}") from death
+            raise Stop(f"going on from the cursor {quoted(self._cursor)}: {death}; {remedy}") from death
         self._notice = f"{death}; went on {fall.how}, behind {self._delivered} documents"
         if fall.is_unsure:
             self._watch.doubt("moved")
