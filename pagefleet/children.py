@@ -23,6 +23,7 @@ from pagefleet.decode import is_array, is_object, member, parse_path, raw_at
 from pagefleet.errors import Stop
 from pagefleet.fetch import Reply, Send, Wait
 from pagefleet.page import Checkpoint, Cursor, Page
+from pagefleet.redaction import quoted
 from pagefleet.url import joined, origin, safe, with_query
 
 Steps = Generator[Send | Wait | Page, Reply, None]
@@ -185,7 +186,7 @@ def child_of(crawl: Crawl, each: Each, parent: bytes) -> Crawl:
     if not is_home and not WHOLE.match(each.url) and origin(url) not in {origin(one) for one in crawl.origins}:
         raise Stop(
             f"following a document of {safe(crawl.url)}: it leads to {safe(url)}, on another origin; if that is right, "
-            f"list it in the crawl: origins = [{origin(url)!r}]"
+            f"list it in the crawl: origins = [{quoted(origin(url))}]"
         )
     said = each.model_dump(by_alias=True, exclude={"include", "params", "url", "body"}) | {
         "url": with_query(url, query),

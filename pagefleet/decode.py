@@ -16,8 +16,13 @@ from pydantic import AfterValidator
 
 from pagefleet.bounds import DEFAULT, Bounds
 from pagefleet.errors import Garbled, Stop
+from pagefleet.redaction import cut, quoted
 
-SEGMENT = re.compile(r"""\.?(?:([^.\[\]'"\s]+)|\[(?:'([^']*)'|"([^"]*)")\])""")
+SEGMENT = re.compile(
+    r"""\.?(?:([^.\[\]'"\s\\\0-\x1f\ud800-\udfff]+)"""
+    r"""|\[(?:'([^'"\\\0-\x1f\ud800-\udfff]*)'|"([^"\\\0-\x1f\ud800-\udfff]*)")\])"""
+)
+"""One name. Those that JSON can only write with an escape are left to JSONPath, which has escapes, too."""
 Names = tuple[str, ...]
 T = TypeVar("T")
 
@@ -314,7 +319,7 @@ def is_array(value: object) -> TypeGuard[list[Any]]:
 
 def _describe(value: object) -> str:
     if is_object(value):
-        return f"an object with the members {', '.join(map(repr, list(value)[:12])):.160}"
+        return f"an object with the members {cut(', '.join(map(repr, list(value)[:12])), 160)}"
     if is_array(value):
         return f"an array of {len(value)}"
-    return "null" if value is None else f"the {type(value).__name__} {str(value)[:40]!r}"
+    return "null" if value is None else f"the {type(value).__name__} {quoted(str(value)[:40])}"

@@ -34,6 +34,7 @@ from pagefleet.errors import CrawlError, PagefleetError, Stop
 from pagefleet.fetch import Reply, Send, Wait, check_passing, fetch
 from pagefleet.http import ask
 from pagefleet.page import Checkpoint, Cursor, Page, Request, Response
+from pagefleet.redaction import cut, quoted
 from pagefleet.tasks import LARGE, aside
 from pagefleet.url import origin, safe
 from pagefleet.watch import digest
@@ -218,7 +219,8 @@ async def walk_python(
         async with aclosing(generator(Client(client, source, budgets), _value(cursor), **source.arguments)) as flow:
             async for page in flow:
                 if (following := _value(page.cursor)) == cursor and cursor is not None:
-                    raise Stop(f"the source {source.function} yields two pages with the cursor {cursor!r}; they differ")
+                    found = f"yields two pages with the cursor {quoted(cursor)}"
+                    raise Stop(f"the source {source.function} {found}; they differ")
                 cursor = following
                 is_last = cursor is None and await _is_at_end(source, flow)
                 yield _in_bytes(page, cursor, is_last=is_last)
@@ -227,7 +229,7 @@ async def walk_python(
     except PagefleetError:
         raise
     except Exception as error:
-        raise Stop(f"the source {source.function} raised {type(error).__name__}: {error!s:.200}") from error
+        raise Stop(f"the source {source.function} raised {type(error).__name__}: {cut(str(error), 200)}") from error
     yield Page([], cursor, is_last=True)
 
 
@@ -237,7 +239,7 @@ def _value(cursor: Cursor) -> Cursor:
     try:
         return json.loads(json.dumps(cursor))
     except (TypeError, ValueError, RecursionError) as error:
-        raise Stop(f"the cursor {cursor!r:.80} is no JSON value ({error}); yield one that is") from error
+        raise Stop(f"the cursor {quoted(cursor)} is no JSON value ({error}); yield one that is") from error
 
 
 async def _is_at_end(source: PythonSource, flow: AsyncGenerator[Page]) -> bool:

@@ -7,9 +7,10 @@ from urllib.parse import urljoin
 import httpx
 
 from pagefleet.errors import Stop
+from pagefleet.redaction import cut
 
-LONGEST = 200
-"""Characters of a URL that are shown."""
+LONGEST = 120
+"""Bytes of a URL that are shown."""
 
 
 @lru_cache(maxsize=1024)
@@ -32,7 +33,7 @@ def origin(url: str) -> str:
 def safe(url: str) -> str:
     """A URL for messages: without its query, where secrets live, and not longer than a link has any reason to be."""
     place, question, _ = url.partition("?")
-    shown = place if len(place) <= LONGEST else f"{place[:LONGEST]}…"
+    shown = cut(place, LONGEST)
     return f"{shown}?…" if question else shown
 
 

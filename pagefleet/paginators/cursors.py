@@ -13,6 +13,7 @@ from pagefleet.page import Cursor, Request
 from pagefleet.paginators.opaque import Opaque
 from pagefleet.paginators.places import Found, Put, Value, in_body, is_structured, put, split, with_body, with_params
 from pagefleet.paginators.rule import Answer
+from pagefleet.redaction import quoted
 from pagefleet.url import joined, safe
 
 
@@ -85,13 +86,22 @@ class NextCursor(Opaque):
             return None
         if is_none or not self._fits(found):
             place = safe(answer.response.url)
-            raise Stop(f"reading {place}: {self.next_path!r} holds no cursor but {found!r:.80}; correct paginate.next")
+            found = quoted(found)
+            raise Stop(f"reading {place}: {self.next_path!r} holds no cursor but {found}; correct paginate.next")
         asked = self.start if cursor is None else cursor[self.param] if self.carry else cursor
         is_over = (self.repeated == "end" and found == asked) or (self.empty == "end" and not answer.documents)
         if is_over:
             return None
-        carried = {place: value for place, where in self.carry.items() if (value := answer.find(where)) is not None}
+        carried = {place: value for place in self.carry if (value := self._carried(place, answer)) is not None}
         return {self.param: found, **carried} if self.carry else found
+
+    def _carried(self, place: str, answer: Answer) -> Any:
+        where = self.carry[place]
+        value = answer.find(where)
+        if isinstance(value, dict | list) and not is_structured(place):
+            said = f"{where!r} holds {value!r:.80}, which cannot be put into {place!r}"
+            raise Stop(f"reading {safe(answer.response.url)}: {said}; correct paginate.carry")
+        return value
 
     def _is_id(self, found: Any) -> bool:
         """A document's number may be 0; where the server names a cursor, that is none."""
@@ -127,9 +137,9 @@ class Continue(Opaque):
 
     def after(self, cursor: Cursor, answer: Answer) -> Cursor:
         found = answer.find(self.next_path)
-        if found and not is_object(found):
+        if found and (not is_object(found) or any(isinstance(value, dict | list) for value in found.values())):
             place = safe(answer.response.url)
-            raise Stop(f"reading {place}: {self.next_path!r} holds no parameters but {found!r:.80}")
+            raise Stop(f"reading {place}: {self.next_path!r} holds no parameters but {quoted(found)}")
         return found or None
 
     def is_part(self, answer: Answer) -> bool:

@@ -14,6 +14,7 @@ from pagefleet.page import Cursor, Request
 from pagefleet.paginators.opaque import Opaque
 from pagefleet.paginators.places import Found, in_body, with_body
 from pagefleet.paginators.rule import Answer
+from pagefleet.redaction import quoted
 from pagefleet.url import joined, safe
 
 TEMPLATE = re.compile(r"\{[?&;#/.+]?[\w,.*%:]*\}")
@@ -56,7 +57,7 @@ class NextUrl(_Link):
         found = answer.find(self.next_path)
         link = found.get("href") if is_object(found) else found
         if link and not isinstance(link, str):
-            raise Stop(f"reading {safe(answer.response.url)}: {self.next_path!r} holds no URL but {found!r:.80}")
+            raise Stop(f"reading {safe(answer.response.url)}: {self.next_path!r} holds no URL but {quoted(found)}")
         return joined(answer.response.url, TEMPLATE.sub("", link)) if link else None
 
     def is_pointed(self, answer: Answer) -> bool:
@@ -90,7 +91,7 @@ class LinkObject(_Link):
             return None
         href = link.get("href")
         if not isinstance(href, str) or not href:
-            raise Stop(f"reading {safe(answer.response.url)}: the link {self.rel!r} has no href but {href!r:.80}")
+            raise Stop(f"reading {safe(answer.response.url)}: the link {self.rel!r} has no href but {quoted(href)}")
         href = joined(answer.response.url, TEMPLATE.sub("", href))
         if str(link.get("method", "GET")).upper() != "POST":
             return href
@@ -120,7 +121,7 @@ def _json(body: bytes) -> Any:
 
 def _over(body: Any, other: Any) -> dict[str, Any]:
     if not is_object(body or {}) or not is_object(other or {}):
-        raise Stop(f"a link's body {other!r:.80} is to be merged with {body!r:.80}, and these are no objects")
+        raise Stop(f"a link's body {quoted(other)} is to be merged with {quoted(body)}, and these are no objects")
     return {**(body or {}), **(other or {})}
 
 

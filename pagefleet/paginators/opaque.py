@@ -15,6 +15,7 @@ from pagefleet.page import Cursor, Request, Response
 from pagefleet.paginators.keyset import Keyset
 from pagefleet.paginators.numbers import Offset, PageNumber
 from pagefleet.paginators.rule import Answer, Rule, Sign, shows
+from pagefleet.redaction import quoted
 
 FALLEN, CURSOR, KEYSET = "$fallback", "$cursor", "$keyset"
 RESTART = "restart"
@@ -126,7 +127,7 @@ class Opaque(Rule):
         """The safest position that needs no cursor; None: there is none."""
         if isinstance(self.fallback, Keyset):
             anchor = _anchor(cursor)
-            where = "the first page" if anchor is None else f"{self.fallback.field} {anchor[0]!r:.80}"
+            where = "the first page" if anchor is None else f"{self.fallback.field} {quoted(anchor[0])}"
             return Fall({FALLEN: anchor} if anchor else None, 0, f"behind {where}")
         if isinstance(self.fallback, Offset | PageNumber):
             at, skip = self.fallback.at(delivered)
