@@ -28,7 +28,10 @@ SHORTEST_WAIT = 1.0
 HOPS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PATIENT = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-PASSING = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+DOWN = frozenset({502, 503, 520, 521, 522, 523})
+"""What a server that is down answers, or what stands before it, whatever is asked. 504 and 524 say that it took too
+long: that may be the page's fault."""
+PASSING = DOWN | {408, 425, 500, 504, 524}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +94,20 @@ def fetch(
         if attempt >= limits.attempts:
             found = f"fetching {safe(request.url)}: {fault}, at each of {attempt} attempts; try again later"
             raise Exhausted(found, fault)
-        yield Wait(request.url, RetryLater(str(fault), random.uniform(0, min(30.0, 0.5 * 2 ** min(attempt, 6)))))
+        seconds = random.uniform(0, min(30.0, 0.5 * 2 ** min(attempt, 6)))
+        yield Wait(request.url, RetryLater(str(fault), seconds, is_down=fault.is_down))
 
 
 def check_passing(response: Response) -> None:
     """Raises `RetryNow` for a status that may be another the next time."""
     if response.status in PASSING:
         is_page = response.status == HTTPStatus.INTERNAL_SERVER_ERROR
-        raise RetryNow(f"the server answered {response.status}", is_page=is_page)
+        raise RetryNow(f"the server answered {response.status}", is_page=is_page, is_down=response.status in DOWN)
+
+
+def is_answer(reply: Response | RetryNow) -> bool:
+    """Does it show that the source is not down?"""
+    return isinstance(reply, Response) and reply.status not in DOWN
 
 
 def _redirected(request: Request, response: Response, hops: int) -> Request:

@@ -9,8 +9,10 @@ from typing import cast
 import httpx
 
 from pagefleet.addresses import Allowed, allowed_here
+from pagefleet.budget import Budget
 from pagefleet.crawl import Limits
 from pagefleet.errors import RetryNow, Stop
+from pagefleet.fetch import is_answer
 from pagefleet.inflate import Inflater, Uninflatable
 from pagefleet.page import Request, Response
 from pagefleet.secrets import header, reveal
@@ -53,6 +55,17 @@ async def send(client: httpx.AsyncBaseTransport, request: Request, limits: Limit
         raise Stop(f"fetching {safe(request.url)}: that is no URL that can be asked") from None  # it holds secrets
     except PASSING as error:
         return _passing(error, limits)
+
+
+async def ask(
+    client: httpx.AsyncBaseTransport, request: Request, limits: Limits, budget: Budget
+) -> Response | RetryNow:
+    """The same by a token of the origin's budget, which hears of an answer."""
+    await budget.token()
+    reply = await send(client, request, limits)
+    if is_answer(reply):
+        budget.answered()
+    return reply
 
 
 def send_sync(client: httpx.BaseTransport, request: Request, limits: Limits) -> Response | RetryNow:
@@ -156,4 +169,4 @@ def _passing(error: Exception, limits: Limits) -> RetryNow:
         return RetryNow(f"no whole answer within limits.seconds = {limits.seconds:g}")
     if isinstance(error, Uninflatable):
         return RetryNow(f"the page cannot be decompressed: {error}")
-    return RetryNow(str(error) or type(error).__name__, is_sent=not isinstance(error, UNSENT))
+    return RetryNow(str(error) or type(error).__name__, is_sent=not isinstance(error, UNSENT), is_down=True)

@@ -85,6 +85,6 @@ def slices(crawl_id: str) -> str:
 
 
 def budget(origin: str) -> str:
-    """hash: when the next request may start, until when the source wants none. Written by token and block, lives
-    as long as it says anything."""
+    """hash: when the next request may start, until when the source wants none, whether it is down and when it is asked
+    again. Written by token, retry and block, lives as long as it says anything."""
     return f"pagefleet:budget:{{{origin}}}"

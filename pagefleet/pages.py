@@ -25,7 +25,7 @@ from pagefleet.crawl import Crawl
 from pagefleet.decode import Names, member, parse_path
 from pagefleet.errors import RetryNow, Stop
 from pagefleet.fetch import Reply, Send, Wait
-from pagefleet.http import open_client, open_sync_client, send, send_sync
+from pagefleet.http import ask, open_client, open_sync_client, send_sync
 from pagefleet.page import Checkpoint, Cursor, Document, Page, Request, Response
 from pagefleet.source import PythonSource, walk_python
 from pagefleet.tasks import LARGE, aside, ended
@@ -163,12 +163,11 @@ async def drive(
     _check_whole(crawl)
     at = budgets or LocalBudgets(crawl.rate)
 
-    async def ask(request: Request) -> Response | RetryNow:
-        await at(origin(request.url)).token()
-        return await send(client, request, crawl.limits)
+    async def asked(request: Request) -> Response | RetryNow:
+        return await ask(client, request, crawl.limits, at(origin(request.url)))
 
     reply = _START
-    async with aclosing(Window(ask)) as window:
+    async with aclosing(Window(asked)) as window:
         while True:
             is_large = isinstance(reply, Response) and len(reply.body) > LARGE
             step = await aside(partial(_step, flow, reply)) if is_large else _step(flow, reply)

@@ -32,7 +32,7 @@ from pagefleet.crawl import Limits, Name, Rate, fingerprint
 from pagefleet.decode import Decoder, MemberPath
 from pagefleet.errors import CrawlError, PagefleetError, Stop
 from pagefleet.fetch import Reply, Send, Wait, check_passing, fetch
-from pagefleet.http import send
+from pagefleet.http import ask
 from pagefleet.page import Checkpoint, Cursor, Page, Request, Response
 from pagefleet.redaction import cut, quoted
 from pagefleet.tasks import LARGE, aside
@@ -182,8 +182,7 @@ class Client:
             reply = None
             match step:
                 case Send(request):
-                    await self._budgets(origin(request.url)).token()
-                    reply = await send(self._client, request, self._limits)
+                    reply = await ask(self._client, request, self._limits, self._budgets(origin(request.url)))
                 case Wait(there, cause):
                     await self._budgets(origin(there)).pause(cause)
 

@@ -90,6 +90,8 @@ class Api:
 
     def __init__(self, latency: float) -> None:
         self.url = ""
+        self.status = 0
+        """What every collection is answered with, if it is not 0."""
         self._latency = latency
         self._asked: list[Asked] = []
         self._times: Counter[str] = Counter()
@@ -149,7 +151,7 @@ class Api:
         return web.Response(status=204)
 
     async def _collection(self, request: web.Request) -> web.StreamResponse:
-        fault = self._fault(request)
+        fault = str(self.status) if self.status else self._fault(request)
         if fault == "html":
             return web.Response(text="<html>Please enable JavaScript</html>", content_type="text/html")
         if fault.isdigit():

@@ -221,18 +221,31 @@ class Scripts:
 
         await patiently(told, "the acknowledge script", self._patience)
 
-    async def token(self, origin: str, interval: float, most: int, life: float) -> tuple[int, float]:
-        """(tokens, seconds): so many for so long; none until then; or -1 tokens, as many as you like for so long."""
-        args = (interval * 1000, most, _ms(life))
-        tokens, milliseconds = await self._run("token", [key.budget(origin)], *args)
-        return tokens, milliseconds / 1000
+    async def token(
+        self, origin: str, interval: float, most: int, life: float, answered: float | None = None
+    ) -> tuple[int, float, float]:
+        """(tokens, seconds, seconds): so many for so long; none until then; or -1 tokens, as many as you like for so
+        long. And how long the source has been down, 0: it is not; `answered` seconds ago it was not."""
+        args = (interval * 1000, most, _ms(life), _ago(answered))
+        tokens, milliseconds, silence = await self._run("token", [key.budget(origin)], *args)
+        return tokens, milliseconds / 1000, silence / 1000
+
+    async def retry(
+        self, origin: str, tag: str, answered: float | None = None, *, is_last: bool = False
+    ) -> tuple[float, float]:
+        """(seconds, seconds): 0, a request may be sent again that met a source which looks as if it were down; or so
+        long nobody asks. And how long it has been down. `is_last`: it is not to be sent again, and the question is
+        whether the slice's crawl may fail; where others have no answer either, it waits as well."""
+        args = (_ago(answered), tag, int(is_last))
+        wait, silence = await self._run("retry", [key.budget(origin)], *args)
+        return wait / 1000, silence / 1000
 
     async def block(self, origin: str, seconds: float) -> None:
         """The source wants no requests from anybody for so long."""
         await self._run("block", [key.budget(origin)], _ms(seconds))
 
 
-WITHOUT_PRELUDE = frozenset({"token", "block"})
+WITHOUT_PRELUDE = frozenset({"token", "retry", "block"})
 
 
 @cache
@@ -247,6 +260,10 @@ def source(name: str) -> str:
 def digest(text: str) -> str:
     """By which Redis knows a script."""
     return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _ago(seconds: float | None) -> int | str:
+    return "" if seconds is None else int(seconds * 1000)
 
 
 def _ms(seconds: float) -> int:

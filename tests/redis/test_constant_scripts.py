@@ -38,6 +38,7 @@ async def test_nothing_that_is_said_is_run(redis_url: str) -> None:
         await run.steer(keys, "resume")
         await run.rescue(keys)
         await run.token(ORIGIN, 0.1, 1, 0.25)
+        await run.retry(ORIGIN, EVIL)
         await run.block(ORIGIN, 0.1)
         row = await c.row()
         assert (row["cursor"], row["notice"], row["digest"]) == (encode(EVIL), EVIL, EVIL)

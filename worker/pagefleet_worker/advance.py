@@ -4,14 +4,13 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any
 
-from pagefleet.budget import Budget
-from pagefleet.errors import LaterRelease, PagefleetError, RetryLater
+from pagefleet.errors import Exhausted, LaterRelease, PagefleetError, RetryLater
 from pagefleet.fleet import Fleet
 from pagefleet.keys import WHOLE, SliceKeys
 from pagefleet.pages import Pages, Source
 from pagefleet.redaction import redacted
 from pagefleet.settings import Settings
-from pagefleet_worker.budget import FleetBudgets
+from pagefleet_worker.budget import FleetBudget, FleetBudgets
 from pagefleet_worker.clients import Clients
 from pagefleet_worker.slice import Halted, Slice
 from pagefleet_worker.sliced import Sliced
@@ -59,7 +58,7 @@ class Station:
 class ToldBudget:
     """A budget as one slice sees it: why it waits is told to whoever looks at the slice."""
 
-    budget: Budget
+    budget: FleetBudget
     origin: str
     held: Slice
 
@@ -69,7 +68,13 @@ class ToldBudget:
     async def pause(self, cause: RetryLater) -> None:
         self.held.fault = str(cause) if cause.is_source else f"{self.origin}: {cause}"  # a source's word names its URL
         log.warning("%s: %s; again in %.1f s", self.held.keys.tag, self.held.fault, cause.seconds)
-        await self.budget.pause(cause)
+        if cause.is_down:
+            self.held.doubted = self.budget
+        await self.budget.pause(cause, self.held.keys.tag)
+
+    def answered(self) -> None:
+        self.held.doubted = None
+        self.budget.answered()
 
 
 async def advance(ctx: dict[Any, Any], tag: str, lease: int, *_: object, **__: object) -> None:
@@ -110,15 +115,20 @@ async def _walk(station: Station, held: Slice) -> None:
         return
     source, may_split = sliced.source, sliced.is_at_start
     held.use(source)
-    async with station.pages(source, held) as pages:
-        async for page in held.until_halted(pages):
-            if may_split and (children := sliced.parts(page)):
-                await held.split(children, page.total)
-                return
-            may_split = False
-            if page.notice:
-                log.warning("%s: %s", held.keys.tag, page.notice)
-            await held.commit(page)
+    try:
+        async with station.pages(source, held) as pages:
+            async for page in held.until_halted(pages):
+                if may_split and (children := sliced.parts(page)):
+                    await held.split(children, page.total)
+                    return
+                may_split = False
+                if page.notice:
+                    log.warning("%s: %s", held.keys.tag, page.notice)
+                await held.commit(page)
+    except Exhausted as fault:
+        if fault.last.is_down and held.doubted:
+            await held.doubted.give_up(held.keys.tag, fault.last)
+        raise
 
 
 async def _leave(held: Slice, reason: str) -> None:

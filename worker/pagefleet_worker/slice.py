@@ -19,6 +19,7 @@ from pagefleet.scripts import Ending, Lease, Part, Scripts, Split
 from pagefleet.settings import Settings
 from pagefleet.slices import Bounds
 from pagefleet.tasks import ended
+from pagefleet_worker.budget import FleetBudget
 
 log = logging.getLogger("pagefleet.worker")
 T = TypeVar("T")
@@ -56,6 +57,8 @@ class Slice:
         """It is finished, or another's turn has come: nothing is left to do, and the lease has gone."""
         self.fault = ""
         """Why the next page is tried again; whoever looks at the crawl is told with the next renewal."""
+        self.doubted: FleetBudget | None = None
+        """Of the source that has not answered lately, and looks as if it were down."""
         self._scripts = scripts
         self._settings = settings
         self._worker = worker
