@@ -11,6 +11,8 @@ stamp := $(VENV)/.installed
 
 # uv must not fetch an interpreter: the user's own is what this has to work with.
 export UV_PYTHON_DOWNLOADS := never
+# The suite starts hundreds of processes, and without bytecode each takes three times as long to begin.
+export PYTHONDONTWRITEBYTECODE :=
 # Otherwise pyright asks for its newest release at each start.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
@@ -20,11 +22,13 @@ find_python = for python in $(or $(PYTHON),python3.11 python3.12 python3.13 pyth
 	test -n "$$python" || { echo "No Python 3.11 or later found; name one: make PYTHON=/path/to/python" >&2; exit 1; }
 uv := $(or $(shell command -v uv),.tools/bin/uv)
 
+peers := $(patsubst benchmarks/peers/%.txt,.peers/%/.installed,$(wildcard benchmarks/peers/*.txt))
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos check format lock clean
+.PHONY: help demo test chaos bench bench-peers check format lock clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(stamp) ## Crawl a local site with workers that get killed, and count what arrived
 	$(bin)/pagefleet demo
@@ -34,6 +38,12 @@ test: $(stamp) ## Run the tests; one of them: make test PYTEST_ARGS='-k commit'
 
 chaos: $(stamp) ## A storm of faults over a fleet: make chaos [SEED=1] [SECONDS=60]; for its figures: LONG=1
 	$(bin)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(LONG),--long)
+
+bench: $(stamp) ## Measure speed and memory for docs/performance.md; only some: make bench ROWS=cpu,wall
+	$(bin)/python -m benchmarks $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+bench-peers: $(stamp) $(peers) ## Our speed against dlt, Scrapy, scrapy-redis, Crawlee, Singer and Airbyte: [ROUNDS=5]
+	$(bin)/python -m benchmarks.peers $(if $(ROUNDS),--rounds $(ROUNDS))
 
 check: $(stamp) ## Lint, formatting and types, as CI does
 	$(bin)/ruff check
@@ -48,18 +58,24 @@ format: $(stamp) ## Put imports in order and format the code
 lock: $(uv) ## Write requirements.lock after a change of dependencies; newer releases: make lock UPGRADE=--upgrade
 	@# UV_NO_CONFIG and no index: nobody's mirror belongs in the lock.
 	@# fewest: one release of each package for all Pythons, so that the demo has the same data everywhere.
-	UV_NO_CONFIG=1 $(uv) pip compile pyproject.toml --quiet --all-extras --group dev --group servers --universal \
+	UV_NO_CONFIG=1 $(uv) pip compile pyproject.toml --quiet --all-extras --group dev --group servers --group benchmarks --universal \
 	  --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' $(UPGRADE) --output-file requirements.lock
 
 clean: ## Remove what make has made
-	rm -rf $(VENV) .tools dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .peers .tools dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(stamp): requirements.lock pyproject.toml | $(uv)
 	@$(find_python); test -x $(bin)/python || $(uv) venv --quiet --python "$$python" $(VENV)
 	$(uv) pip sync --quiet --python $(bin)/python --require-hashes requirements.lock
 	@# No build isolation: the lock holds the build's packages too, with their hashes.
 	$(uv) pip install --quiet --python $(bin)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Each has an environment of its own, with the versions that it gets when it is installed alone.
+.peers/%/.installed: benchmarks/peers/%.txt | $(uv)
+	@$(find_python); $(uv) venv --quiet --clear --python "$$python" .peers/$*
+	$(uv) pip install --quiet --python .peers/$*/bin/python --requirement $<
 	@touch $@
 
 .tools/bin/uv:

@@ -8,6 +8,7 @@ The parts, from the page outwards:
     paginators/                         rules from one page to the next
     url.py errors.py redaction.py       whose a URL is and where it leads; what can go wrong, by what happens next
     crawl.py source.py                  what a crawl is: a description, or an async generator of yours
+    slices.py                           how one crawl becomes parts that are walked beside each other
     crawlfile.py presets/               reading descriptions, and telling what is wrong with them; known APIs
     fetch.py credentials.py walk.py     retries, redirects, the walk: generators that say what to do, without I/O
     reading.py watch.py                 what a response says, and what speaks against the pages of a walk
@@ -22,6 +23,8 @@ The parts, from the page outwards:
     keys.py scripts/ connection.py      Redis: key names, atomic steps, the one way to it
     tasks.py                            ending a task for certain, and work aside
     states.py events.py verdict.py      what a slice can be, what has moved it, and whether a finished crawl is whole
+    status.py                           a crawl at one moment, of one slice or of many
+    results.py consumer.py              streams side by side, and who reads them
     chain.py audit.py                   whether a crawl in Redis is whole, derived again
     doctor.py                           what may be wrong with a fleet
     fleet.py embedded.py settings.py    `Fleet`, a Redis of our own, what a fleet's processes agree on
@@ -50,12 +53,13 @@ from pagefleet.errors import (
     Trimmed,
 )
 from pagefleet.events import Event
-from pagefleet.fleet import Fleet, Handle, Status
+from pagefleet.fleet import Fleet, Handle
 from pagefleet.page import Document, Page, Response
 from pagefleet.pages import Documents, Pages, documents, pages
 from pagefleet.paginators import LinkHeader, NextCursor, NextUrl, Offset, PageNumber, Single
 from pagefleet.source import Client, PythonSource, source
 from pagefleet.states import State
+from pagefleet.status import Status
 from pagefleet.verdict import Finding, Verdict
 
 __all__ = [

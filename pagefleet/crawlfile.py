@@ -15,6 +15,7 @@ from pagefleet.decode import is_object
 from pagefleet.errors import CrawlError
 from pagefleet.paginators import Paginator, Then
 from pagefleet.presets import applied
+from pagefleet.slices import ByPages, ByRange, ByValues
 
 
 def load(file: Path | str) -> Crawl:
@@ -32,7 +33,7 @@ def load(file: Path | str) -> Crawl:
             f"reading the crawl file {path}: it is not text (byte {error.start} is {error.object[error.start]:#04x}); "
             f"give the path of a TOML or JSON file"
         ) from error
-    except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # a number of too many digits is no JSONDecodeError
         kind = "JSON" if path.suffix == ".json" else "TOML"
         raise CrawlError(f"reading the crawl file {path} as {kind}: {error}; correct it") from error
     return parse(said, f"the crawl file {path}")
@@ -45,6 +46,7 @@ def renamed(crawl: Crawl, name: str) -> Crawl:
 
 def parse(said: Any, what: str = "the crawl") -> Crawl:
     """A crawl from plain data; raises `CrawlError` that names every field at fault."""
+    _check_text(said, what)
     if is_object(said) and "preset" in said:
         try:
             said = applied(said)
@@ -62,6 +64,16 @@ def parse(said: Any, what: str = "the crawl") -> Crawl:
         raise CrawlError(f"reading {what}:\n{lines}") from error
 
 
+def _check_text(said: Any, what: str) -> None:
+    """JSON can hold half a surrogate pair; nothing that is sent can."""
+    try:
+        json.dumps(said, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        around = error.object[max(0, error.start - 20) : error.end]
+        found = f"half a character, at the end of {around!a}"
+        raise CrawlError(f"reading {what}:\n  the crawl holds {found}; write a whole one") from error
+
+
 def _fault(fault: Any, said: Any) -> tuple[str, str]:
     """What is wrong, and what to do: one field may have several remedies."""
     place = _place(fault["loc"], said)
@@ -75,6 +87,8 @@ def _fault(fault: Any, said: Any) -> tuple[str, str]:
             return found, f"there is no such field; {_nearest(place, said)}"
         case "union_tag_not_found" | "union_tag_invalid" | "model_attributes_type" if place[-1:] == ["paginate"]:
             return found, f"write a table whose kind is one of {', '.join(sorted(KINDS))}"
+        case "union_tag_not_found" | "union_tag_invalid" | "model_attributes_type" if place[-1:] == ["slices"]:
+            return found, f"write a table whose by is one of {', '.join(sorted(SLICES))}"
         case "value_error":
             return field if field == "the crawl" else found, str(fault["ctx"]["error"])
         case _:
@@ -98,6 +112,7 @@ RULES: Mapping[str, type[BaseModel]] = {
 }
 KINDS = frozenset(RULES)
 TABLES: Mapping[str, type[BaseModel]] = {"limits": Limits, "each": Each, "then": Then}
+SLICES: Mapping[str, type[BaseModel]] = {"pages": ByPages, "range": ByRange, "values": ByValues}
 PASSWORD = re.compile(r"//[^/@\s]*@")
 REMEDY = {
     "url": 'add url = "https://..."',
@@ -109,7 +124,10 @@ def _nearest(place: list[str], said: Any) -> str:
     model: type[BaseModel] = Crawl
     for part in place[:-1]:
         said = said[part]
-        model = RULES[said["kind"]] if part in ("paginate", "fallback") else TABLES.get(part, model)
+        if part in ("paginate", "fallback"):
+            model = RULES[said["kind"]]
+        else:
+            model = SLICES[said["by"]] if part == "slices" else TABLES.get(part, model)
     known = [field.alias or name for name, field in model.model_fields.items()]
     near = difflib.get_close_matches(place[-1], known, 1)
     return f"did you mean {near[0]}?" if near else f"the fields are {', '.join(known)}"

@@ -18,7 +18,11 @@ from pagefleet.bounds import DEFAULT, Bounds
 from pagefleet.errors import Garbled, Stop
 from pagefleet.redaction import cut, quoted
 
-SEGMENT = re.compile(r"""\.?(?:([^.\[\]'"\s]+)|\[(?:'([^']*)'|"([^"]*)")\])""")
+SEGMENT = re.compile(
+    r"""\.?(?:([^.\[\]'"\s\\\0-\x1f\ud800-\udfff]+)"""
+    r"""|\[(?:'([^'"\\\0-\x1f\ud800-\udfff]*)'|"([^"\\\0-\x1f\ud800-\udfff]*)")\])"""
+)
+"""One name. Those that JSON can only write with an escape are left to JSONPath, which has escapes, too."""
 Names = tuple[str, ...]
 T = TypeVar("T")
 

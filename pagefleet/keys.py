@@ -12,18 +12,22 @@ QUEUE = "pagefleet:queue"
 default: another application's workers would take our jobs, and ours theirs."""
 
 
+WHOLE = "0"
+"""The slice that is a whole crawl; the children of slice `0.3` are `0.3.0`, `0.3.1` and so on."""
+
+
 @dataclass(frozen=True, slots=True)
 class SliceKeys:
     """The keys of slice `number` of a crawl, and its `tag`, `<id>:<n>`, by which the scheduler and jobs know it."""
 
     crawl: str
-    number: int = 0
+    number: str = WHOLE
 
     @classmethod
     def of(cls, tag: str) -> "SliceKeys":
         """From a tag; crawl ids hold no colon."""
         crawl, _, number = tag.partition(":")
-        return cls(crawl, int(number))
+        return cls(crawl, number)
 
     @property
     def tag(self) -> str:
@@ -72,6 +76,12 @@ class SliceKeys:
 def crawl(crawl_id: str) -> str:
     """hash: description, fingerprint, number of slices, when it was enqueued. Written once, by enqueue; kept."""
     return f"pagefleet:crawl:{{{crawl_id}}}"
+
+
+def slices(crawl_id: str) -> str:
+    """hash: slice number -> its bounds, a JSON value; all slices of a crawl but 0, if it has been split. Written by
+    split, read by whoever looks at a crawl as a whole; kept."""
+    return f"pagefleet:slices:{{{crawl_id}}}"
 
 
 def budget(origin: str) -> str:

@@ -62,7 +62,9 @@ class Pages:
         *,
         client: httpx.AsyncBaseTransport | None = None,
         budgets: Budgets | None = None,
+        may_be_missing: bool = False,
     ) -> None:
+        self._may_be_missing = may_be_missing
         self._source = source
         self._checkpoint = checkpoint
         self._client = client
@@ -123,7 +125,8 @@ class Pages:
             if isinstance(self._source, PythonSource):
                 flow = walk_python(self._source, self._checkpoint, client, self._budgets)
             else:
-                flow = drive(self._source, self._checkpoint, client, self._budgets)
+                steps = walk(self._source, self._checkpoint, may_be_missing=self._may_be_missing)
+                flow = drive(self._source, steps, client, self._budgets)
             async with aclosing(flow):
                 async for page in flow:
                     yield page
@@ -154,16 +157,17 @@ def _allowed(source: Source) -> Allowed:
 
 
 async def drive(
-    crawl: Crawl, checkpoint: Checkpoint, client: httpx.AsyncBaseTransport, budgets: Budgets | None
+    crawl: Crawl, flow: Steps, client: httpx.AsyncBaseTransport, budgets: Budgets | None
 ) -> AsyncGenerator[Page]:
     """The asynchronous driver of a walk: sends, waits and yields as the walk says."""
+    _check_whole(crawl)
     at = budgets or LocalBudgets(crawl.rate)
 
     async def ask(request: Request) -> Response | RetryNow:
         await at(origin(request.url)).token()
         return await send(client, request, crawl.limits)
 
-    flow, reply = walk(crawl, checkpoint), _START
+    reply = _START
     async with aclosing(Window(ask)) as window:
         while True:
             is_large = isinstance(reply, Response) and len(reply.body) > LARGE
@@ -181,6 +185,11 @@ async def drive(
                     yield step
 
 
+def _check_whole(crawl: Crawl) -> None:
+    if crawl.slices is not None:
+        raise Stop(f"walking {crawl.id}: only a fleet walks slices; enqueue it, or leave slices out")
+
+
 def _step(flow: Steps, reply: Reply) -> Send | Wait | Page | None:
     """None: it is over."""
     try:
@@ -191,6 +200,7 @@ def _step(flow: Steps, reply: Reply) -> Send | Wait | Page | None:
 
 def drive_sync(crawl: Crawl, checkpoint: Checkpoint) -> Generator[Page]:
     """The synchronous driver of the same walk."""
+    _check_whole(crawl)
     budgets = LocalBudgets(crawl.rate)
     flow, reply = walk(crawl, checkpoint), _START
     with open_sync_client(_allowed(crawl)) as client:

@@ -103,8 +103,8 @@ class _Walk:
 
     @property
     def _position(self) -> int:
-        """Documents before the next page; behind a fall to the start, fewer than are delivered."""
-        return self._delivered + self._lost - self._skip
+        """Documents of the source before the next page; behind a fall to the start, fewer than are delivered."""
+        return self._rule.before + self._delivered + self._lost - self._skip
 
     def upcoming(self) -> Generator[Send | Wait, Reply, Page | None]:
         """The next page; None when what was fetched is none yet: a part of it, a dead cursor, or what is delivered."""
@@ -151,7 +151,7 @@ class _Walk:
         read, limits = partial(self._read, request), self._crawl.limits
         if self._is_narrow:
             limits = limits.model_copy(update={"attempts": min(limits.attempts, NARROW_ATTEMPTS)})
-        ahead = self._rule.ahead(self._cursor, self._position, self._arrived, self._total)
+        ahead = self._rule.ahead(self._cursor, self._position, self._arrived, self._rule.within(self._total))
         following = tuple(self._dress(self._rule.request(self._first, cursor)) for cursor in ahead)
         return (yield from fetch(request, limits, self._dress, read, ahead=following, is_repeatable=is_repeatable))
 
@@ -169,13 +169,14 @@ class _Walk:
 
     def _is_past_end(self, response: Response) -> bool:
         """The first page is behind no other: where it is answered with an error, the URL is wrong."""
-        if self._cursor is None and response.status >= HTTPStatus.BAD_REQUEST and not self._may_be_missing:
+        is_first = self._cursor is None and not self._rule.before
+        if is_first and response.status >= HTTPStatus.BAD_REQUEST and not self._may_be_missing:
             return False
         return self._rule.is_past_end(response, self._position, self._total)
 
     def _check_empty(self, answer: Answer) -> None:
         """arXiv and others answer with empty pages now and then: one that cannot be the end is asked for again."""
-        total = self._declared(answer)
+        total = self._rule.within(self._declared(answer))
         is_early = not answer.documents and total is not None and self._position < total
         again = min(AGAIN, self._crawl.limits.attempts - 1)
         if is_early and self._empties < again and self._rule.next(self._cursor, answer) is None:
@@ -259,7 +260,7 @@ class _Walk:
 
     def _narrowed(self, fault: Exhausted) -> Page | None:
         """A part of a page that stays away, or, for the one document that is at fault, an empty page that says so."""
-        rule, before = self._rule, self._delivered + self._lost
+        rule, before = self._rule, self._rule.before + self._delivered + self._lost
         narrower = rule.narrower(self._cursor, before) if fault.last.is_sent else None
         if narrower is not None:
             self._cursor = narrower

@@ -98,8 +98,16 @@ class NextCursor(Opaque):
         is_over = (self.repeated == "end" and found == asked) or (self.empty == "end" and not answer.documents)
         if is_over:
             return None
-        carried = {place: value for place, where in self.carry.items() if (value := answer.find(where)) is not None}
+        carried = {place: value for place in self.carry if (value := self._carried(place, answer)) is not None}
         return {self.param: found, **carried} if self.carry else found
+
+    def _carried(self, place: str, answer: Answer) -> Any:
+        where = self.carry[place]
+        value = answer.find(where)
+        if isinstance(value, dict | list) and not is_structured(place):
+            said = f"{where!r} holds {value!r:.80}, which cannot be put into {place!r}"
+            raise Stop(f"reading {safe(answer.response.url)}: {said}; correct paginate.carry")
+        return value
 
     def _is_id(self, found: Any) -> bool:
         """A document's number may be 0; where the server names a cursor, that is none."""
@@ -138,7 +146,7 @@ class Continue(Opaque):
 
     def after(self, cursor: Cursor, answer: Answer) -> Cursor:
         found = answer.find(self.next_path)
-        if found and not is_object(found):
+        if found and (not is_object(found) or any(isinstance(value, dict | list) for value in found.values())):
             place = safe(answer.response.url)
             raise Stop(f"reading {place}: {self.next_path!r} holds no parameters but {quoted(found)}")
         return found or None

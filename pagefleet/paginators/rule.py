@@ -122,6 +122,15 @@ class Rule(BaseModel):
         """The same, for an answer that does not say whether it is the last."""
         return None
 
+    @property
+    def before(self) -> int:
+        """Documents of the source before the first page."""
+        return 0
+
+    def within(self, total: int | None) -> int | None:
+        """Documents of the source before the last page's end, if there are `total` in all; None: nobody knows."""
+        return total
+
     def ahead(self, cursor: Cursor, position: int, count: int, total: int | None) -> list[Cursor]:
         """The cursors that should follow this one, whose page has so many documents before it, if each page holds
         `count` and all of them `total`: they may be asked for before this page is there."""

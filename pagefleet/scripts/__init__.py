@@ -20,6 +20,7 @@ from pagefleet import keys as key
 from pagefleet.connection import Line, is_out_of_memory, packed, patiently
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Quarantined, encode
+from pagefleet.slices import Bounds
 
 Commitment = Literal[
     "committed",
@@ -59,6 +60,17 @@ class Part:
     size: int = 0
     status: int = 200
     milliseconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The end of a slice of which nothing is delivered: `parts` are the bounds of its children."""
+
+    commit: str
+    """As in a `Part`."""
+    at: Checkpoint
+    parts: Sequence[Bounds]
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +164,20 @@ class Scripts:
         )
         answer, state, documents, backlog = await self._run("commit", slice_.all(), *args, *part.arguments)
         return Committed(_text(answer), _text(state), documents, backlog)
+
+    async def split(
+        self, slice_: SliceKeys, split: Split, fence: str, worker: str
+    ) -> tuple[Commitment | Literal["other"], Any]:
+        """Children in place of a slice that has delivered nothing; answers what came of it, and the plan that there is:
+        the bounds of all children. `other`: it was there before, so split by that one."""
+        children = [SliceKeys(slice_.crawl, f"{slice_.number}.{n}") for n, _ in enumerate(split.parts)]
+        keys = [key for child in children for key in (child.slice, child.consumers, child.events)]
+        total = "" if split.total is None else split.total
+        at = split.at
+        args = (slice_.tag, fence, split.commit, at.page, at.index, encode(at.cursor), total, worker)
+        bounds = [encode(part) for part in split.parts]
+        answer, plan = await self._run("split", [*slice_.all(), key.slices(slice_.crawl), *keys], *args, *bounds)
+        return _text(answer), json.loads(plan or "null")
 
     async def renew(self, slice_: SliceKeys, fence: str, seconds: float, fault: str = "") -> str:
         """The lease lasts from now again; answers 'running', or what the slice is instead.

@@ -38,14 +38,15 @@ local function forget_job(lease)
   redis.call('DEL', 'arq:job:' .. job, 'arq:in-progress:' .. job, 'arq:retry:' .. job)
 end
 
--- The slice is queued: a new lease number, and arq's job for it (arq's own enqueue is these two commands).
-local function enqueue_job(who, what, why)
+-- The slice is queued: a new lease number, and arq's job for it (arq's own enqueue is these two commands). Its turn comes
+-- as if it had been enqueued `behind` ms later.
+local function enqueue_job(who, what, why, behind)
   local lease = (tonumber(redis.call('HGET', slice, 'leases')) or 0) + 1 -- set, not added to: see commit
   local job = tag .. ':' .. lease
   move('queued', who, what, why, 'leases', lease, 'fence', '', 'worker', '', 'until', 0, 'wait', 0)
   local body = string.format('{"t":null,"f":"advance","a":[%s,%d],"k":{},"et":%.0f}', cjson.encode(tag), lease, now)
   redis.call('PSETEX', 'arq:job:' .. job, JOB_LIFE, body)
-  redis.call('ZADD', queue, now - SKEW, job)
+  redis.call('ZADD', queue, now - SKEW + (behind or 0), job)
   redis.call('ZADD', due, now + GRACE, tag)
 end
 

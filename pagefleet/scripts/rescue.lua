@@ -27,8 +27,10 @@ if state == 'queued' then
   end
   local start = redis.call('ZSCORE', queue, job)
   if start and redis.call('EXISTS', 'arq:job:' .. job) == 1 and redis.call('EXISTS', 'arq:in-progress:' .. job) == 0 then
-    if tonumber(start) > now - SKEW then
-      redis.call('ZADD', queue, now - SKEW, job) -- Redis' clock went back: the job would stand behind all later ones
+    -- A child's first turn comes `behind` the others' (see split).
+    local latest = now - SKEW + (leases == '1' and tonumber(redis.call('HGET', slice, 'behind')) or 0)
+    if tonumber(start) > latest then
+      redis.call('ZADD', queue, latest, job) -- Redis' clock went back: the job would stand behind all later ones
     end
     redis.call('ZADD', due, now + GRACE, tag)
     return 'waiting'

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pagefleet.fleet import Fleet, Status
+from pagefleet.fleet import Fleet
 from pagefleet.states import State
+from pagefleet.status import Status
 from tests.api import Api, description
 from tests.cli.shell import WORKER, Command, Shell, expected
 from tests.machine import Machine, wait_until

@@ -10,7 +10,7 @@ import pytest
 import pagefleet
 from pagefleet import scripts
 from pagefleet.page import Quarantined, encode
-from pagefleet.scripts import source
+from pagefleet.scripts import Split, source
 from tests.redis.actors import case
 
 ROOT = Path(__file__).parents[2]
@@ -42,11 +42,12 @@ async def test_nothing_that_is_said_is_run(redis_url: str) -> None:
         row = await c.row()
         assert (row["cursor"], row["notice"], row["digest"]) == (encode(EVIL), EVIL, EVIL)
         assert await c.documents() == [("1-0", text), ("1-1", text)]
+        hand = await c.lease("another")
+        assert await run.split(keys, Split(EVIL, hand.checkpoint, [EVIL]), hand.fence, EVIL) == ("committed", [EVIL])
         digests = [hashlib.sha1(source(name).encode(), usedforsecurity=False).hexdigest() for name in NAMES]
         assert await c.call("SCRIPT", "EXISTS", *digests) == [1] * len(NAMES)
         assert (await c.redis.info("memory"))["number_of_cached_scripts"] == len(NAMES)
         assert await c.call("EXISTS", "owned") == 0
-        await run.steer(keys, "cancel")
 
 
 @pytest.mark.invariant("S-14")

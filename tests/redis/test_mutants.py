@@ -92,6 +92,15 @@ end
 """
 REST = "local rest = rescues > 1 and math.min(LONGEST_REST, 1000 * 2 ^ (rescues - 2)) or 0\n"
 LEAST = "if not is_gone and (not page or p < page or (p == page and i < index)) then"
+PLAN = """if plan and plan ~= said then
+  return { 'other', plan }
+end
+"""
+SPLIT = """\
+move('finished', ARGV[8], 'split', count .. ' parts', 'fence', '', 'worker', '', 'until', 0, 'wait', 0, 'finished', now,
+  'commit', ARGV[3], 'split', count, 'rescues', 0)
+"""
+SHARE = "limit = tonumber(limit)\n"
 NOTHING = ""
 
 MUTANTS: dict[str, tuple[Mutant, Callable[[Scene], Awaitable[str]], str]] = {
@@ -156,6 +165,16 @@ MUTANTS: dict[str, tuple[Mutant, Callable[[Scene], Awaitable[str]], str]] = {
         Mutant({"commit": [(", 'committed', now, 'rescues', 0)", ", 'committed', now)")]}),
         scenes.unlucky_workers,
         "snoozed in spite of a commit",
+    ),
+    "a plan that is made anew": (
+        Mutant({"split": [(PLAN, NOTHING)]}),
+        scenes.torn_split,
+        r"more than once \[b'4'\]",
+    ),
+    "a slice ends before its children are there": (
+        Mutant({"split": [(SPLIT, NOTHING), (SHARE, SPLIT + SHARE)]}),
+        scenes.error_in_a_split,
+        r"lost \[b'10', b'11', b'5',",
     ),
     "a resume is no new start": (
         Mutant({"steer": [(", 'rescues', 0)", ")")]}),

@@ -11,7 +11,7 @@ from redis import Redis
 
 from pagefleet.keys import QUEUE
 from pagefleet.page import Checkpoint
-from pagefleet.scripts import Ending, Verb
+from pagefleet.scripts import Ending, Split, Verb
 from pagefleet.states import TRANSITIONS, State, combined
 from tests.redis.actors import LEASE, Case, Hand, case
 from tests.redis.remains import check_keys
@@ -57,7 +57,8 @@ def test_the_picture_of_a_crawl_is_what_two_slices_can_make_of_it() -> None:
     for before, happening, after in TOLD:
         for others in [*combinations_with_replacement(State, 1), *combinations_with_replacement(State, 2)]:
             if before is not None:
-                edges.add((combined([before, *others]), happening, combined([after, *others])))
+                children = [State.QUEUED] if happening == "split" else []
+                edges.add((combined([before, *others]), happening, combined([after, *others, *children])))
     assert drawn(1) == ({edge for edge in edges if edge[0] is not edge[2]}, set())
 
 
@@ -96,6 +97,10 @@ class Play:
         await self.commit("yield")
         await self.case.call("ZREM", QUEUE, "another:0:1")
 
+    async def split(self) -> None:
+        split = Split(f"{self.hand.fence[:16]}-split", self.hand.checkpoint, ["a", "b"])
+        await self.case.scripts.split(self.case.keys, split, self.hand.fence, "worker")
+
     async def release(self, state: str) -> None:
         await self.case.scripts.release(self.case.keys, self.hand.fence, state, 60.0, "why")
 
@@ -127,6 +132,7 @@ HAPPENINGS: dict[str, Callable[[Play], Awaitable[object]]] = {
     "commit": lambda play: play.commit(),
     "commit and yield": lambda play: play.commit_and_yield(),
     "commit the last page": lambda play: play.commit("last"),
+    "split": lambda play: play.split(),
     "release": lambda play: play.release("queued"),
     "release to snooze": lambda play: play.release("snoozed"),
     "release as failed": lambda play: play.release("failed"),
@@ -144,6 +150,7 @@ NOTHINGS: dict[str, Callable[[Play], Awaitable[object]]] = {
     "lease with another number": lambda play: play.lease(99),
     "commit as another": lambda play: play.as_another(Play.commit),
     "commit the last page as another": lambda play: play.as_another(lambda other: other.commit("last")),
+    "split as another": lambda play: play.as_another(Play.split),
     "commit another page": lambda play: play.case.send(play.hand, replace(play.hand.part(), before=Checkpoint(7))),
     "renew as another": lambda play: play.case.scripts.renew(play.case.keys, "another", LEASE),
     "release as another": lambda play: play.as_another(lambda other: other.release("failed")),

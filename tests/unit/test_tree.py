@@ -29,7 +29,7 @@ PURE = [
         *(f"paginators.{part}" for part in ("rule", "places", "opaque", "links", "cursors")),
     ),
     *("paginators.numbers", "paginators.keyset", "fetch", "walk", "reading", "watch", "merge", "children", "resume"),
-    *("states", "verdict", "keys"),
+    *("states", "verdict", "keys", "slices"),
 ]
 """They decide, and never wait."""
 IO = {"asyncio", "httptools", "redis", "socket", "ssl", "subprocess", "threading", "time", "anyio"}

@@ -227,6 +227,7 @@ def crawl(paginate: Mapping[str, Any], **more: Any) -> Crawl:
 
 CURSOR = {"kind": "cursor", "next": "next"}
 NEXT_URL = {"kind": "next_url", "next": "next"}
+CONTINUE = {"kind": "continue", "next": "next"}
 
 
 @pytest.mark.parametrize(
@@ -282,6 +283,13 @@ def test_a_cursor_goes_back_as_it_came(value: str, sent: str) -> None:
         (CURSOR, page('{"data": [1], "next": true}'), "'next' holds no cursor but True"),
         (CURSOR, page('{"data": [1], "next": "\\ud83d"}'), r"'next' holds no cursor but '\ud83d'"),
         ({**CURSOR, "more": "m"}, page('{"data": [1], "m": true}'), "'next' holds no cursor but None"),
+        (
+            {**CURSOR, "carry": {"b": "meta"}},
+            page('{"data": [1], "next": "a", "meta": {"c": 1}}'),
+            "'meta' holds {'c': 1}, which cannot be put into 'b'; correct paginate.carry",
+        ),
+        (CONTINUE, page('{"data": [1], "next": {"a": {"b": 1}}}'), "'next' holds no parameters but {'a': {'b': 1}}"),
+        (CONTINUE, page('{"data": [1], "next": 1}'), "'next' holds no parameters but 1"),
         (NEXT_URL, page('{"data": [1], "next": ["/a"]}'), "'next' holds no URL but ['/a']"),
         (NEXT_URL, page('{"data": [1], "next": "http://a:b/?key=1"}'), "leads on to 'http://a:b/?…', which is no URL"),
         (NEXT_URL, page('{"data": [1], "next": "\\ud83d"}'), "which is no URL"),

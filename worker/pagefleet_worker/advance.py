@@ -7,13 +7,14 @@ from typing import Any
 from pagefleet.budget import Budget
 from pagefleet.errors import LaterRelease, PagefleetError, RetryLater
 from pagefleet.fleet import Fleet
-from pagefleet.keys import SliceKeys
+from pagefleet.keys import WHOLE, SliceKeys
 from pagefleet.pages import Pages, Source
 from pagefleet.redaction import redacted
 from pagefleet.settings import Settings
 from pagefleet_worker.budget import FleetBudgets
 from pagefleet_worker.clients import Clients
 from pagefleet_worker.slice import Halted, Slice
+from pagefleet_worker.sliced import Sliced
 
 log = logging.getLogger("pagefleet.worker")
 
@@ -49,6 +50,7 @@ class Station:
             source,
             held.checkpoint,
             client=self.clients.of(held.keys.crawl, source),
+            may_be_missing=held.keys.number != WHOLE,
             budgets=lambda origin: ToldBudget(self.budgets.at(origin, source.rate), origin, held),
         )
 
@@ -102,10 +104,18 @@ async def advance(ctx: dict[Any, Any], tag: str, lease: int, *_: object, **__: o
 
 
 async def _walk(station: Station, held: Slice) -> None:
-    source = await station.fleet.source(held.keys.crawl)
+    sliced = await Sliced.of(station.fleet, held.keys, held.checkpoint)
+    if children := sliced.known():
+        await held.split(children, None)
+        return
+    source, may_split = sliced.source, sliced.is_at_start
     held.use(source)
     async with station.pages(source, held) as pages:
         async for page in held.until_halted(pages):
+            if may_split and (children := sliced.parts(page)):
+                await held.split(children, page.total)
+                return
+            may_split = False
             if page.notice:
                 log.warning("%s: %s", held.keys.tag, page.notice)
             await held.commit(page)

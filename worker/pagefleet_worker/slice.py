@@ -15,8 +15,9 @@ from pagefleet.errors import Stop
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Page
 from pagefleet.pages import Pages, Source
-from pagefleet.scripts import Ending, Lease, Part, Scripts
+from pagefleet.scripts import Ending, Lease, Part, Scripts, Split
 from pagefleet.settings import Settings
+from pagefleet.slices import Bounds
 from pagefleet.tasks import ended
 
 log = logging.getLogger("pagefleet.worker")
@@ -129,6 +130,23 @@ class Slice:
             self.is_over = committed.state != "running"
             if not self.is_over:
                 self._check_halted()
+
+    async def split(self, parts: Sequence[Bounds], total: int | None) -> None:
+        """Children in place of this slice, and nothing is left to do for it; raises `Halted`.
+
+        If there is a plan from an earlier time, it counts.
+        """
+        name = f"{self._fence[:16]}-split"
+        while True:
+            split = Split(name, self.checkpoint, parts, total)
+            sending = self._scripts.split(self.keys, split, self._fence, self._worker)
+            answer, plan = await self._unless_halted(sending, in_a_commit)
+            if answer != "other":
+                break
+            parts, total = plan, None
+        if answer != "committed":
+            raise Halted(answer if answer != "gone" else "fenced")
+        self.is_over = True
 
     def _check_halted(self) -> None:
         if self._reason:
