@@ -13,6 +13,7 @@ The parts, from the page outwards:
     fetch.py credentials.py walk.py     retries, redirects, the walk: generators that say what to do, without I/O
     reading.py watch.py                 what a response says, and what speaks against the pages of a walk
     merge.py children.py                pages of several answers, and crawls below the documents of a crawl
+    resume.py                           where a walk goes on that was left
     probe/                              finding out how an API pages
     addresses.py                        where a process may connect to
     transport.py transport_sync.py      the sockets that ask

@@ -23,6 +23,7 @@ from pagefleet.decode import is_array, is_object, member, parse_path, raw_at
 from pagefleet.errors import Stop
 from pagefleet.fetch import Reply, Send, Wait
 from pagefleet.page import Checkpoint, Cursor, Page
+from pagefleet.paginators.rule import is_count
 from pagefleet.redaction import quoted
 from pagefleet.url import joined, origin, safe, with_query
 
@@ -135,6 +136,23 @@ class _Place:
                 return index, None
             index = marks.index(self.mark)
         return (index + 1, None) if self.child is None else (index, self.child)
+
+
+def is_place(cursor: Cursor) -> bool:
+    """Could this JSON value be the cursor of a crawl's children?"""
+    if not is_object(cursor) or cursor.keys() != _Place().cursor().keys():
+        return False
+    child, pointer = cursor["child"], cursor["pointer"]
+    is_followed = is_count(cursor["index"]) and isinstance(cursor["mark"], str)
+    is_somewhere = _is_checkpoint(cursor["parent"]) and (child is None or _is_checkpoint(child))
+    return is_followed and is_somewhere and pointer in ("", SHOWN, UNSAID)
+
+
+def _is_checkpoint(said: Any) -> bool:
+    if not is_array(said) or len(said) != len(_listed(START)):
+        return False
+    _, documents, total, digest = said
+    return is_count(documents) and (total is None or is_count(total)) and isinstance(digest, str)
 
 
 def _checkpoint(said: Any) -> Checkpoint:

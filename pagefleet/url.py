@@ -30,6 +30,15 @@ def origin(url: str) -> str:
     return f"{found.scheme}://{host}:{port}"
 
 
+def is_whole(url: str) -> bool:
+    """Is it a URL with scheme and host, that can be asked?"""
+    try:
+        found = parsed(url)
+    except (httpx.InvalidURL, ValueError):
+        return False
+    return found.scheme in ("http", "https") and found.raw_host != b""
+
+
 def safe(url: str) -> str:
     """A URL for messages: without its query, where secrets live, and not longer than a link has any reason to be."""
     place, question, _ = url.partition("?")

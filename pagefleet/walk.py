@@ -16,16 +16,16 @@ from pagefleet.children import Steps, walk_children
 from pagefleet.crawl import Crawl
 from pagefleet.credentials import dressed, stripped
 from pagefleet.decode import is_object
-from pagefleet.errors import CursorDied, Exhausted, LaterRelease, RetryNow, Stop
+from pagefleet.errors import CursorDied, Exhausted, RetryNow, Stop
 from pagefleet.fetch import Reply, Send, Wait, fetch
 from pagefleet.merge import merged
 from pagefleet.page import Checkpoint, Cursor, Page, Quarantined, Request, Response, encode
 from pagefleet.paginators import Answer, Continue, LinkHeader, LinkObject, NextUrl, Opaque
 from pagefleet.paginators.numbers import NARROW
-from pagefleet.paginators.opaque import CURSOR, FALLEN, KEYSET
 from pagefleet.paginators.rule import number
 from pagefleet.reading import Reading, head
 from pagefleet.redaction import quoted
+from pagefleet.resume import REPLAY, check
 from pagefleet.url import safe
 from pagefleet.watch import Watch, digest
 
@@ -37,10 +37,6 @@ NARROW_ATTEMPTS = 2
 """At a part of a page all of whose attempts are used up already."""
 POISONOUS = 5
 """Documents in a row that may be left out; behind so many it is the server that fails, and not they."""
-REPLAY = "$replay"
-"""In a cursor: the cursors of documents that are tried again."""
-KINDS = frozenset({REPLAY, NARROW, FALLEN, CURSOR, KEYSET})
-"""What tells cursors of ours from those of servers."""
 LONGEST_CURSOR = 65_536
 """Bytes. It is stored with the slice, and twice in each row of the ledger."""
 PARTS = 1_000
@@ -54,7 +50,7 @@ def walk(crawl: Crawl, checkpoint: Checkpoint, *, may_be_missing: bool = False, 
     that `may_be_missing` has no documents where its first page is answered with a status of `paginate.past_end`; one
     that `may_set_aside` documents goes on behind those that can never be had.
     """
-    _check_kind(checkpoint.cursor)
+    check(crawl, checkpoint.cursor)
     if is_object(checkpoint.cursor) and REPLAY in checkpoint.cursor:
         yield from _replayed(crawl, checkpoint)
         return
@@ -70,21 +66,12 @@ def walk(crawl: Crawl, checkpoint: Checkpoint, *, may_be_missing: bool = False, 
             is_last = page.is_last
 
 
-def _check_kind(cursor: Cursor) -> None:
-    """Members of ours begin with a `$`, and the server's own are wrapped where theirs do: a release that adds a kind of
-    cursor marks it so, and one that does not know it sends it to nobody."""
-    strange = {name for name in cursor if name.startswith("$")} - KINDS if is_object(cursor) else set[str]()
-    if strange:
-        found = f"going on from a cursor with {', '.join(sorted(strange))}: there is no such kind"
-        raise LaterRelease(f"{found}; it was committed by a later release, so run that here, too")
-
-
 def _replayed(crawl: Crawl, checkpoint: Checkpoint) -> Steps:
     """A page for each document that could not be had before, and that may be had by now."""
     cursors: list[Cursor] = checkpoint.cursor[REPLAY]
     while cursors:
         cursor, *cursors = cursors
-        _check_kind(cursor)
+        check(crawl, cursor)
         rest = {REPLAY: cursors} if cursors else None
         page = yield from _Walk(crawl, replace(checkpoint, cursor=cursor)).alone()
         yield replace(page, cursor=rest, is_last=rest is None)

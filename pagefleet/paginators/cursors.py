@@ -61,6 +61,12 @@ class NextCursor(Opaque):
     def members(self) -> tuple[str, ...]:
         return (*super().members(), *in_body(self.next_path, *self.carry.values()))
 
+    def owns(self, cursor: Cursor) -> bool:
+        if not self.carry:
+            return self._fits(cursor)
+        places = {self.param, *self.carry}
+        return is_object(cursor) and {self.param} <= cursor.keys() <= places and self._fits(cursor[self.param])
+
     def ask(self, first: Request, cursor: Cursor) -> Request:
         if cursor is None:
             return first if self.start is None else put(first, {self.param: self.start})
@@ -131,6 +137,9 @@ class Continue(Opaque):
 
     def members(self) -> tuple[str, ...]:
         return (*super().members(), *in_body(self.next_path, self.complete))
+
+    def owns(self, cursor: Cursor) -> bool:
+        return is_object(cursor) and len(cursor) > 0
 
     def ask(self, first: Request, cursor: Cursor) -> Request:
         return first if cursor is None else with_params(first, cursor)

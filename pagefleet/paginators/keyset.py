@@ -5,12 +5,12 @@ from typing import Any, Literal, cast
 
 from pydantic import Field, model_validator
 
-from pagefleet.decode import MemberPath, parse_path, value_at
+from pagefleet.decode import MemberPath, is_array, parse_path, value_at
 from pagefleet.errors import Stop
 from pagefleet.page import Cursor, Request
 from pagefleet.paginators.numbers import check_both, sized
 from pagefleet.paginators.places import Put, Value, put
-from pagefleet.paginators.rule import Answer, Rule
+from pagefleet.paginators.rule import Answer, Rule, is_count
 from pagefleet.redaction import quoted
 from pagefleet.url import safe
 
@@ -46,6 +46,15 @@ class Keyset(Rule):
         if (self.tie is None) != (self.tie_param is None):
             raise ValueError("tie and tie_param go together: the field that is unique, and its filter")
         return self
+
+    def fits(self, cursor: Cursor) -> bool:
+        if cursor is None:
+            return True
+        if not is_array(cursor) or len(cursor) != len(("value", "tie", "seen", "most")):
+            return False
+        value, tie, seen, most = cursor
+        is_placed = _is_value(value) and (_is_value(tie) if self.tie else tie is None)
+        return is_placed and is_array(seen) and all(isinstance(one, str) for one in seen) and is_count(most)
 
     def request(self, first: Request, cursor: Cursor) -> Request:
         values: dict[str, Any] = sized(self.limit_param, self.limit)

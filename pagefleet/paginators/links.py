@@ -15,13 +15,16 @@ from pagefleet.paginators.opaque import Opaque
 from pagefleet.paginators.places import Found, in_body, with_body
 from pagefleet.paginators.rule import Answer
 from pagefleet.redaction import quoted
-from pagefleet.url import joined, safe
+from pagefleet.url import is_whole, joined, safe
 
 TEMPLATE = re.compile(r"\{[?&;#/.+]?[\w,.*%:]*\}")
 """An expression of RFC 6570: HAL leaves it for the reader to fill in, and empty is right."""
 
 
 class _Link(Opaque):
+    def owns(self, cursor: Cursor) -> bool:
+        return isinstance(cursor, str) and is_whole(cursor)
+
     def ask(self, first: Request, cursor: Cursor) -> Request:
         return first if cursor is None else replace(first, url=str(cursor))
 
@@ -76,6 +79,12 @@ class LinkObject(_Link):
 
     def members(self) -> tuple[str, ...]:
         return (*super().members(), *in_body(self.next_path))
+
+    def owns(self, cursor: Cursor) -> bool:
+        if not is_object(cursor):
+            return super().owns(cursor)
+        is_mergeable = cursor.get("merge") is False or is_object(cursor.get("body") or {})
+        return cursor.keys() == {"href", "body", "merge"} and is_mergeable and super().owns(cursor["href"])
 
     def ask(self, first: Request, cursor: Cursor) -> Request:
         if not is_object(cursor):

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pagefleet.decode import is_object
+from pagefleet.decode import is_array, is_object
 from pagefleet.page import Cursor, Request, Response
 from pagefleet.paginators.places import Found, Put, in_body, put
-from pagefleet.paginators.rule import PAST_THE_END, Answer, Rule, number
+from pagefleet.paginators.rule import PAST_THE_END, Answer, Rule, is_count, number
 
 NARROW = "$narrow"
 
@@ -87,6 +87,20 @@ class _Counting(Rule):
     def _position(self, cursor: Cursor) -> int:
         """Of the first document of a cursor's page."""
         raise NotImplementedError
+
+    def fits(self, cursor: Cursor) -> bool:
+        if is_object(cursor):
+            return cursor.keys() == {NARROW} and self._is_narrow(cursor[NARROW])
+        return cursor is None or (isinstance(cursor, int) and not isinstance(cursor, bool))
+
+    def _is_narrow(self, said: Any) -> bool:
+        size = self._sized()[1]
+        if size is None or not is_array(said) or len(said) != len(("position", "width", "end")):
+            return False
+        if not all(map(is_count, said)):
+            return False
+        position, width, end = said
+        return bool(width > 0 and size % width == 0 and position < end <= position + size)
 
     def request(self, first: Request, cursor: Cursor) -> Request:
         place, size = self._sized()

@@ -68,6 +68,19 @@ class Opaque(Rule):
         """The rule of a cursor that is no longer the server's."""
         return self._position if is_object(cursor) and FALLEN in cursor else None
 
+    def fits(self, cursor: Cursor) -> bool:
+        if rule := self._fallen(cursor):
+            return cursor.keys() == {FALLEN} and rule.fits(cursor[FALLEN])
+        if is_object(cursor) and any(name.startswith("$") for name in cursor):
+            is_keyset = isinstance(self.fallback, Keyset) and self.fallback.fits(cursor.get(KEYSET))
+            is_ours = cursor.keys() == ({CURSOR, KEYSET} if is_keyset else {CURSOR})
+            return is_ours and cursor[CURSOR] is not None and self.owns(cursor[CURSOR])
+        return cursor is None or self.owns(cursor)
+
+    def owns(self, cursor: Cursor) -> bool:
+        """Could this be a cursor of the server's?"""
+        return False
+
     def request(self, first: Request, cursor: Cursor) -> Request:
         if rule := self._fallen(cursor):
             return rule.request(first, cursor[FALLEN])

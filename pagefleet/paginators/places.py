@@ -76,7 +76,7 @@ def put(request: Request, values: Mapping[str, Any]) -> Request:
     """The request with these values in their places; raises `Stop` when one does not fit."""
     try:
         return _put_in(request, values)
-    except (UnicodeError, ValueError, AttributeError, httpx.InvalidURL) as error:
+    except (UnicodeError, ValueError, AttributeError, TypeError, httpx.InvalidURL) as error:
         fault = cut(str(error), 200)
         raise Stop(f"going on from {safe(request.url)}: {fault}; the cursor does not fit there") from error
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeGuard
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
@@ -52,7 +52,7 @@ def number(value: Any) -> int | None:
     """A count, if it is one; some servers write it as text, and -1 for one that they do not know."""
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,18}\s*", value):
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if is_count(value) else None
 
 
 def _sign(text: str) -> str:
@@ -72,6 +72,11 @@ def shows(signs: Sequence[str], response: Response) -> bool:
         if int(status) == response.status and text.encode() in response.body:
             return True
     return False
+
+
+def is_count(value: Any) -> TypeGuard[int]:
+    """Is it a whole number, and not negative?"""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 class Rule(BaseModel):
@@ -96,6 +101,10 @@ class Rule(BaseModel):
     def members(self) -> tuple[str, ...]:
         """Paths in the body that `next` needs."""
         return in_body(self.more, self.done)
+
+    def fits(self, cursor: Cursor) -> bool:
+        """Could this JSON value be the cursor of a page?"""
+        return cursor is None
 
     def request(self, first: Request, cursor: Cursor) -> Request:
         """What fetches the page of a cursor; None: the first page."""

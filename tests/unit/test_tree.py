@@ -28,7 +28,7 @@ PURE = [
         "paginators",
         *(f"paginators.{part}" for part in ("rule", "places", "opaque", "links", "cursors")),
     ),
-    *("paginators.numbers", "paginators.keyset", "fetch", "walk", "reading", "watch", "merge", "children"),
+    *("paginators.numbers", "paginators.keyset", "fetch", "walk", "reading", "watch", "merge", "children", "resume"),
     *("states", "verdict", "keys", "slices"),
 ]
 """They decide, and never wait."""
