@@ -8,6 +8,7 @@ PYTEST_ARGS ?=
 JOBS ?= 2
 bin := $(VENV)/bin
 stamp := $(VENV)/.installed
+fuzzing := $(VENV)-fuzz
 
 # uv must not fetch an interpreter: the user's own is what this has to work with.
 export UV_PYTHON_DOWNLOADS := never
@@ -25,7 +26,7 @@ uv := $(or $(shell command -v uv),.tools/bin/uv)
 peers := $(patsubst benchmarks/peers/%.txt,.peers/%/.installed,$(wildcard benchmarks/peers/*.txt))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos bench bench-peers check format lock clean
+.PHONY: help demo test chaos fuzz bench bench-peers check format lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +39,9 @@ test: $(stamp) ## Run the tests; one of them: make test PYTEST_ARGS='-k commit'
 
 chaos: $(stamp) ## A storm of faults over a fleet: make chaos [SEED=1] [SECONDS=60]; for its figures: LONG=1
 	$(bin)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(LONG),--long)
+
+fuzz: $(fuzzing)/.installed ## Feed what servers may say to all that reads it: make fuzz [SECONDS=3600] [TARGETS='link walk']
+	nice $(fuzzing)/bin/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(TARGETS)
 
 bench: $(stamp) ## Measure speed and memory for docs/performance.md; only some: make bench ROWS=cpu,wall
 	$(bin)/python -m benchmarks $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS))
@@ -61,9 +65,11 @@ lock: $(uv) ## Write requirements.lock after a change of dependencies; newer rel
 	UV_NO_CONFIG=1 $(uv) pip compile pyproject.toml --quiet --all-extras --group dev --group servers --group benchmarks --universal \
 	  --python-version 3.11 --fork-strategy fewest --generate-hashes --no-emit-index-url \
 	  --custom-compile-command 'make lock' $(UPGRADE) --output-file requirements.lock
+	UV_NO_CONFIG=1 $(uv) pip compile --quiet --group fuzz --universal --python-version 3.11 --fork-strategy fewest \
+	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $(UPGRADE) --output-file tests/fuzz/requirements.lock
 
 clean: ## Remove what make has made
-	rm -rf $(VENV) .peers .tools dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(fuzzing) .fuzz .peers .tools dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(stamp): requirements.lock pyproject.toml | $(uv)
 	@$(find_python); test -x $(bin)/python || $(uv) venv --quiet --python "$$python" $(VENV)
@@ -76,6 +82,13 @@ $(stamp): requirements.lock pyproject.toml | $(uv)
 .peers/%/.installed: benchmarks/peers/%.txt | $(uv)
 	@$(find_python); $(uv) venv --quiet --clear --python "$$python" .peers/$*
 	$(uv) pip install --quiet --python .peers/$*/bin/python --requirement $<
+	@touch $@
+
+# The library's own packages and atheris; pagefleet itself is read from here.
+$(fuzzing)/.installed: requirements.lock tests/fuzz/requirements.lock | $(uv)
+	@$(find_python); test -x $(fuzzing)/bin/python || $(uv) venv --quiet --python "$$python" $(fuzzing)
+	$(uv) pip install --quiet --python $(fuzzing)/bin/python --require-hashes --constraint requirements.lock \
+	  --constraint tests/fuzz/requirements.lock --extra markup --group fuzz -r pyproject.toml
 	@touch $@
 
 .tools/bin/uv:

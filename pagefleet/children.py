@@ -22,7 +22,7 @@ from pagefleet.credentials import WHOLE
 from pagefleet.decode import is_array, is_object, member, parse_path, raw_at
 from pagefleet.errors import Stop
 from pagefleet.fetch import Reply, Send, Wait
-from pagefleet.page import Checkpoint, Cursor, Page
+from pagefleet.page import LONGEST_CURSOR, Checkpoint, Cursor, Page, encode
 from pagefleet.paginators.rule import is_count
 from pagefleet.redaction import quoted
 from pagefleet.url import joined, origin, safe, with_query
@@ -78,6 +78,9 @@ def _pages(
             said.doubt("child-below-total")
         documents = [_including(each, parent, document) for document in page.documents]
         cursor = replace(place, child=None if page.is_last else at).cursor()
+        if len(encoded := encode(cursor)) > LONGEST_CURSOR:
+            found = f"the cursors of its child's page and of its own have {len(encoded)} bytes together"
+            raise Stop(f"following a document: {found}, and at most {LONGEST_CURSOR} are kept")
         yield said.on(replace(page, documents=documents, cursor=cursor, is_last=False, total=None))
     return place
 

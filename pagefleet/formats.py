@@ -235,7 +235,8 @@ def _in_utf8(body: bytes, content_type: str, name: str) -> bytes:
     found = CHARSET.search(content_type)
     charset = found[1] if found else _detected(body, name)
     if charset in ("utf-8", "utf8", "us-ascii", ""):
-        return BOM + body if name == "html" and charset else body
+        is_said = charset and (name == "html" or (name == "xml" and _is_utf8(body)))
+        return _marked(body, name) if is_said else body
     try:
         if codecs.lookup(charset).name.replace("-", "_") in UNFIT:
             raise LookupError(charset)
@@ -244,9 +245,18 @@ def _in_utf8(body: bytes, content_type: str, name: str) -> bytes:
         raise Stop(f"the page is in {quoted(charset)}, which is no character set that is known here") from error
     except UnicodeError as error:
         raise Garbled(f"the page says that it is in {cut(charset, 40)}, and is not: {error}") from error
-    if name == "xml":
-        text = re.sub(r"^(\s*<\?xml[^>]*?)\s+encoding=[\"'][^\"']*[\"']", r"\1", text, count=1)
-    return (BOM if name == "html" else b"") + text.encode("utf-8", "surrogatepass")
+    return _marked(text.encode("utf-8", "surrogatepass"), name)
+
+
+DECLARED = re.compile(rb"((?:\xef\xbb\xbf)?\s*<\?xml[^>]*?)\s+encoding=[\"'][^\"']*[\"']")
+
+
+def _marked(body: bytes, name: str) -> bytes:
+    """A body in UTF-8, whatever it says itself: what the header says goes before that (RFC 7303, 3.2)."""
+    if name == "html":
+        return BOM + body
+    found = DECLARED.match(body) if name == "xml" else None
+    return found[1] + body[found.end() :] if found else body
 
 
 def _detected(body: bytes, name: str) -> str:

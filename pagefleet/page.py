@@ -7,6 +7,8 @@ from typing import Any, Self
 
 Cursor = Any
 """An opaque position within a slice, a JSON value. None is the start when asked with, and the end when answered."""
+LONGEST_CURSOR = 65_536
+"""Bytes. It is stored with the slice, and twice in each row of the ledger."""
 
 
 class Document(bytes):

@@ -19,7 +19,7 @@ from pagefleet.decode import is_object
 from pagefleet.errors import CursorDied, Exhausted, RetryNow, Stop
 from pagefleet.fetch import Reply, Send, Wait, fetch
 from pagefleet.merge import merged
-from pagefleet.page import Checkpoint, Cursor, Page, Quarantined, Request, Response, encode
+from pagefleet.page import LONGEST_CURSOR, Checkpoint, Cursor, Page, Quarantined, Request, Response, encode
 from pagefleet.paginators import Answer, Continue, LinkHeader, LinkObject, NextUrl, Opaque
 from pagefleet.paginators.numbers import NARROW
 from pagefleet.paginators.rule import number
@@ -37,8 +37,6 @@ NARROW_ATTEMPTS = 2
 """At a part of a page all of whose attempts are used up already."""
 POISONOUS = 5
 """Documents in a row that may be left out; behind so many it is the server that fails, and not they."""
-LONGEST_CURSOR = 65_536
-"""Bytes. It is stored with the slice, and twice in each row of the ledger."""
 PARTS = 1_000
 """Answers that one page may be made of."""
 

@@ -257,3 +257,24 @@ def test_a_body_for_each() -> None:
 def test_a_parent_without_the_member() -> None:
     with pytest.raises(Stop, match="following a document: it has no 'slug'"):
         list(run(crawl({"url": "/x/{slug}"}), site(0)))
+
+
+class LongWinded(Site):
+    """Its cursors are long, and the second repository has a second page of issues."""
+
+    def answer(self, request: Request) -> Response:
+        self.asked.append(request)
+        name = len([one for one in self.asked if one.url.endswith("/repos")])
+        following = None if request.url.endswith("/repos/1/issues") else "x" * 40_000
+        said = {"data": [{"name": name, "id": len(self.asked)}], "next": following}
+        return Response(200, request.url, {}, json.dumps(said).encode())
+
+
+def test_cursors_that_are_too_long_together() -> None:
+    posted = {"method": "POST", "body": {}, "paginate": {"kind": "cursor", "next": "next", "param": "body:a"}}
+    pages = run(crawl({**CHILDREN, **posted}, **posted), LongWinded([]))
+    assert next(pages).documents
+    with pytest.raises(
+        Stop, match=r"its child's page and of its own have 80[0-9]{3} bytes together, and at most 65536"
+    ):
+        next(pages)

@@ -304,6 +304,14 @@ def test_html_that_says_nothing_is_in_utf_8_if_it_can_be() -> None:
     assert values(read("<p>Zürich", "text/html", documents="p", format_="html")) == [{"#text": "Zürich"}]
 
 
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+def test_what_the_header_says_of_xml_goes_before_what_it_says_itself(bom: bytes) -> None:
+    """RFC 7303, 3.2; but a header that is plainly wrong is only what some server always says."""
+    body = '<?xml version="1.0" encoding="iso-8859-1"?><a><b>Zürich</b></a>'
+    assert values(read(bom + body.encode(), "text/xml; charset=utf-8", documents="//b", format_="xml")) == ["Zürich"]
+    assert values(read(body.encode("latin-1"), "text/xml; charset=utf-8", documents="//b", format_="xml")) == ["Zürich"]
+
+
 @pytest.mark.parametrize(
     ("charset", "expected"),
     [("no-such", "in 'no-such', which is no character set"), ("ascii", "says that it is in ascii, and is not")],

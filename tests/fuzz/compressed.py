@@ -1,0 +1,83 @@
+"""Compressed bodies."""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import brotli  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]  # it has no types
+import httpx
+import zstandard
+
+from pagefleet.crawl import Limits
+from pagefleet.errors import PagefleetError
+from pagefleet.http import _Body  # pyright: ignore[reportPrivateUsage]  # the bounds are there
+from pagefleet.inflate import Inflater, Uninflatable
+from pagefleet.page import Request
+from tests.fuzz.draw import Draw
+
+URL = "https://api.example.org/things"
+TWICE = "gzip, br"
+_brotli: Any = brotli
+ENCODINGS = ["gzip", "x-gzip", "deflate", "br", "zstd", "identity", "", "GZIP", "aws-chunked,gzip", TWICE]
+LIMITS = Limits(body=4 * 1024**2, ratio=50)
+LARGEST_PIECE = 8 * 1024**2
+"""What 256 bytes of zstd can make at most."""
+
+
+def inflate(draw: Draw) -> None:
+    """What comes out does not depend on how it came, is within the limits, and comes back from each encoding."""
+    encoding = draw.choice(ENCODINGS)
+    is_honest = draw.flag() and encoding != TWICE
+    cuts = sorted(draw.number(0, 4096) for _ in range(draw.number(0, 4)))
+    sent = draw.body([bytes(70_000), bytes(range(256)), b"a", b"\x1f\x8b\x08\x00"])
+    body = _compressed(encoding, sent) if is_honest else sent
+    whole = _inflated(encoding, [body])
+    chunks = [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
+    assert _inflated(encoding, chunks) == whole, "it depends on how it came"
+    if is_honest and len(sent) <= LIMITS.body:
+        assert whole == sent, "it does not come back"
+        if body != sent and cuts and cuts[0] < len(body):
+            assert _inflated(encoding, [body[: cuts[0]]]) is None or not cuts[0], "what is cut short is taken for whole"
+    with suppress(PagefleetError, Uninflatable):
+        response = httpx.Response(200, headers={"content-encoding": encoding})
+        bounded = _Body(Request("GET", URL), response, LIMITS)
+        for chunk in chunks:
+            bounded.add(chunk)
+        assert len(bounded.whole()) <= LIMITS.body, "it is larger than the limits"
+
+
+def _inflated(encoding: str, chunks: list[bytes]) -> bytes | None:
+    """None: it is not what it is said to be, or larger than a page may be."""
+    body = b""
+    try:
+        inflater = Inflater(encoding)
+        for piece in _pieces(inflater, chunks):
+            assert len(piece) <= LARGEST_PIECE, f"a piece of {len(piece)} bytes"
+            body += piece
+            if len(body) > LIMITS.body:
+                return None
+        inflater.end()
+    except Uninflatable:
+        return None
+    return body
+
+
+def _pieces(inflater: Inflater, chunks: list[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield from inflater.feed(chunk)
+
+
+def _compressed(encoding: str, plain: bytes) -> bytes:
+    match encoding:
+        case "gzip" | "x-gzip" | "GZIP" | "aws-chunked,gzip":
+            return gzip.compress(plain)
+        case "deflate":
+            return zlib.compress(plain)
+        case "br":
+            return bytes(_brotli.compress(plain))
+        case "zstd":
+            return zstandard.compress(plain)
+        case _:
+            return plain
