@@ -119,7 +119,7 @@ class Line:
     """
 
     def __init__(self, redis: Redis) -> None:
-        self._pool = redis.connection_pool
+        self._pool: Any = redis.connection_pool  # typed as the synchronous one
         self._free: list[Any] = []
 
     async def call(self, command: bytes) -> Any:

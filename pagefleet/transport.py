@@ -17,7 +17,7 @@ from typing import Any
 
 import httptools
 import httpx
-from aiohappyeyeballs import start_connection
+from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVariableType]  # a tuple without its types
 
 from pagefleet.addresses import Allowed, Door
 

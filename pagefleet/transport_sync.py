@@ -3,7 +3,7 @@
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -56,7 +56,7 @@ FAULTS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
 
 
 @contextmanager
-def _as_httpx() -> Iterator[None]:
+def _as_httpx() -> Generator[None]:
     try:
         yield
     except Exception as error:
