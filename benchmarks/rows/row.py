@@ -25,7 +25,7 @@ class Row:
         measured = self._said(self.measured)
         if not self.target:
             return self.what, measured, self.note
-        target = f"{'at most' if self.is_limit else 'at least'} {self._said(self.target)}"
+        target = f"{'at most' if self.is_limit else 'at least'} {self.target:g} {self.unit}".rstrip()
         return self.what, target, measured, "yes" if self.is_met else "**no**", self.note
 
     def _said(self, figure: float) -> str:
