@@ -1,14 +1,18 @@
 # A new machine needs Python 3.11 or later and make; everything else comes from requirements.lock.
 #   make test PYTHON=python3.13 VENV=.venv313     another interpreter (read when its venv is made)
+#   make test JOBS=0                              one test after the other
 
 VENV ?= .venv
 PYTHON ?=
 PYTEST_ARGS ?=
+JOBS ?= 2
 bin := $(VENV)/bin
 stamp := $(VENV)/.installed
 
 # uv must not fetch an interpreter: the user's own is what this has to work with.
 export UV_PYTHON_DOWNLOADS := never
+# The suite starts hundreds of processes, and without bytecode each takes three times as long to begin.
+export PYTHONDONTWRITEBYTECODE :=
 # Otherwise pyright asks for its newest release at each start.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
@@ -30,7 +34,7 @@ demo: $(stamp) ## Crawl a local site with workers that get killed, and count wha
 	$(bin)/pagefleet demo
 
 test: $(stamp) ## Run the tests; one of them: make test PYTEST_ARGS='-k commit'
-	$(bin)/pytest -q $(PYTEST_ARGS)
+	$(bin)/pytest -q -n $(JOBS) $(PYTEST_ARGS)
 
 chaos: $(stamp) ## A storm of faults over a fleet: make chaos [SEED=1] [SECONDS=60]; for its figures: LONG=1
 	$(bin)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(LONG),--long)

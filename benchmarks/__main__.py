@@ -15,6 +15,7 @@ from benchmarks.machine import busy_and_ours, described
 from benchmarks.profile import profiled
 from benchmarks.rounds import per_cpu_second
 from benchmarks.rows import ROWS
+from benchmarks.rows.row import Row
 from benchmarks.subjects import LIBRARY, PRODUCT
 
 PROFILE = "profile"
@@ -55,7 +56,12 @@ def main() -> int:
 
 def measured(bench: Bench, names: list[str]) -> str:
     """The tables."""
-    text = report.rows([row for name in names if name != PROFILE for row in ROWS[name](bench)])
+    rows: list[Row] = []
+    for name in names:
+        started = time.monotonic()
+        rows += ROWS[name](bench) if name != PROFILE else ()
+        print(f"{name}: {time.monotonic() - started:.0f} s", file=sys.stderr)
+    text = report.rows(rows)
     if "k1" in bench.known:
         text += "\n" + report.figures(bench.known["k1"], SUBJECTS, 100)
     if PROFILE in names:

@@ -29,5 +29,5 @@ class Row:
         return self.what, target, measured, "yes" if self.is_met else "**no**", self.note
 
     def _said(self, figure: float) -> str:
-        digits = 2 if figure < 1 or (self.is_limit and figure < 10) else 1 if figure < 100 else 0
+        digits = 0 if figure >= 100 or not self.unit else 1 if figure >= 10 else 2
         return f"{figure:.{digits}f} {self.unit}".rstrip()
