@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks import plot, report, servers
 from benchmarks.bench import SUBJECTS, Bench
-from benchmarks.machine import busy_and_ours, described
+from benchmarks.machine import Load, described
 from benchmarks.profile import profiled
 from benchmarks.rounds import per_cpu_second
 from benchmarks.rows import ROWS
@@ -37,16 +37,14 @@ def options() -> argparse.Namespace:
 
 def main() -> int:
     """0: all was measured, whatever it is."""
-    said, started, before = options(), time.monotonic(), busy_and_ours()
+    said, load = options(), Load()
     print(described(), file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="pagefleet-bench-") as folder:
         place = Path(folder)
         with servers.static(place) as origin, servers.redis(place) as redis_url:
             bench = Bench(place, origin, redis_url, said.rounds)
             text = measured(bench, said.rows)
-    seconds, (busy, ours) = time.monotonic() - started, busy_and_ours()
-    others = max(0.0, busy - before[0] - ours + before[1]) / seconds
-    noise = f"It took {seconds:.0f} s; other processes used {others:.2f} cores meanwhile."
+    noise = load.described()
     print(text, noise, sep="\n")
     if said.is_whole:
         report.write("bench", f"{report.conditions(f'make bench ROUNDS={said.rounds}')} {noise}\n\n{text}")

@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import os
 import platform
+import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +56,19 @@ def busy_and_ours() -> tuple[float, float]:
     fields = list(map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:9]))
     busy = sum(fields) - fields[3] - fields[4]  # all but idle and waiting for disks
     return busy / os.sysconf("SC_CLK_TCK"), sum(os.times()[:4])
+
+
+class Load:
+    """Of the machine by others, from now on."""
+
+    def __init__(self) -> None:
+        self._started, self._before = time.monotonic(), busy_and_ours()
+
+    def described(self) -> str:
+        """One line for a report."""
+        seconds, (busy, ours) = time.monotonic() - self._started, busy_and_ours()
+        others = max(0.0, busy - self._before[0] - ours + self._before[1]) / seconds
+        return f"It took {seconds:.0f} s; other processes used {others:.2f} cores meanwhile."
 
 
 def peak_mebibytes(pid: int) -> float:

@@ -6,13 +6,12 @@ The tables are printed, and written to `docs/performance.md`.
 import argparse
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import report, servers
 from benchmarks.bench import SUBJECTS
-from benchmarks.machine import busy_and_ours
+from benchmarks.machine import Load
 from benchmarks.peers import PEERS, QUIET, Peer
 from benchmarks.rounds import Series, per_cpu_second, per_wall_second, rounds, whole
 from benchmarks.rows.row import Row
@@ -55,14 +54,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench-peers")
     parser.add_argument("--rounds", type=int, default=5)
     count = parser.parse_args().rounds
-    started, before = time.monotonic(), busy_and_ours()
+    load = Load()
     with tempfile.TemporaryDirectory(prefix="pagefleet-bench-") as folder:
         place = Path(folder)
         with servers.static(place) as origin, servers.redis(place) as redis_url:
             series = rounds(ALL, origin, whole("k1"), redis_url, count, warm=0)
-    seconds, (busy, ours) = time.monotonic() - started, busy_and_ours()
-    others = max(0.0, busy - before[0] - ours + before[1]) / seconds
-    noise = f"It took {seconds:.0f} s; other processes used {others:.2f} cores meanwhile."
+    noise = load.described()
     heads = "documents per CPU second", "target", "measured", "met", "per second"
     text = report.table(heads, (each.cells() for each in rows(series))) + "\n\n" + report.figures(series, ALL, 100)
     print(text, noise, sep="\n")
