@@ -14,7 +14,8 @@ from typing import Any, Self, TypeVar
 
 from benchmarks.machine import CLIENT, SERVERS, cpu_seconds, family, peak_mebibytes
 from benchmarks.servers import Child, running
-from pagefleet.fleet import Fleet, Handle, Status
+from pagefleet.fleet import Fleet, Handle
+from pagefleet.status import Status
 
 T = TypeVar("T")
 WITHOUT_UVLOOP = "import runpy, sys; sys.modules['uvloop'] = None; runpy.run_module('pagefleet_worker', {}, '__main__')"
