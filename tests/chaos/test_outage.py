@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pagefleet import Crawl, Fleet, State
-from pagefleet.status import Status
+from pagefleet import Crawl, Fleet, State, Status
 from tests.api import api, description
 from tests.machine import Machine, assert_nothing_left, assert_whole, machine, wait_until
 
