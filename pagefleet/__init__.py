@@ -8,17 +8,23 @@ The parts, from the page outwards:
     paginators/                         rules from one page to the next
     url.py errors.py redaction.py       whose a URL is and where it leads; what can go wrong, by what happens next
     crawl.py source.py                  what a crawl is: a description, or an async generator of yours
+    slices.py                           how one crawl becomes parts that are walked beside each other
     crawlfile.py presets/               reading descriptions, and telling what is wrong with them; known APIs
     fetch.py credentials.py walk.py     retries, redirects, the walk: generators that say what to do, without I/O
     reading.py watch.py                 what a response says, and what speaks against the pages of a walk
     merge.py children.py                pages of several answers, and crawls below the documents of a crawl
+    resume.py                           where a walk goes on that was left
     probe/                              finding out how an API pages
-    addresses.py transports.py          where a process may connect to, and the sockets that ask
+    addresses.py                        where a process may connect to
+    transport.py transport_sync.py      the sockets that ask
     secrets.py inflate.py               what is looked up at the moment of sending; bodies, a small piece at a time
-    http.py budget.py pages.py          the I/O: `pages()` and `documents()`, by `async for` and by `for`
+    http.py budget.py window.py         sending, when it may be, and what may be sent ahead
+    pages.py                            `pages()` and `documents()`, by `async for` and by `for`
     keys.py scripts/ connection.py      Redis: key names, atomic steps, the one way to it
     tasks.py                            ending a task for certain, and work aside
-    states.py verdict.py                what a slice can be, and whether a finished crawl is whole
+    states.py events.py verdict.py      what a slice can be, what has moved it, and whether a finished crawl is whole
+    status.py                           a crawl at one moment, of one slice or of many
+    results.py consumer.py              streams side by side, and who reads them
     chain.py audit.py                   whether a crawl in Redis is whole, derived again
     doctor.py                           what may be wrong with a fleet
     fleet.py embedded.py settings.py    `Fleet`, a Redis of our own, what a fleet's processes agree on
@@ -38,6 +44,7 @@ from pagefleet.errors import (
     CrawlMissing,
     FetchError,
     FleetError,
+    LaterRelease,
     PagefleetError,
     RedisUnusable,
     RetryLater,
@@ -45,13 +52,14 @@ from pagefleet.errors import (
     Stop,
     Trimmed,
 )
-from pagefleet.fleet import Fleet, Handle, Status
+from pagefleet.events import Event
+from pagefleet.fleet import Fleet, Handle
 from pagefleet.page import Document, Page, Response
 from pagefleet.pages import Documents, Pages, documents, pages
 from pagefleet.paginators import LinkHeader, NextCursor, NextUrl, Offset, PageNumber, Single
-from pagefleet.settings import Settings
 from pagefleet.source import Client, PythonSource, source
 from pagefleet.states import State
+from pagefleet.status import Status
 from pagefleet.verdict import Finding, Verdict
 
 __all__ = [
@@ -64,11 +72,13 @@ __all__ = [
     "CrawlMissing",
     "Document",
     "Documents",
+    "Event",
     "FetchError",
     "Finding",
     "Fleet",
     "FleetError",
     "Handle",
+    "LaterRelease",
     "Limits",
     "LinkHeader",
     "NextCursor",
@@ -83,7 +93,6 @@ __all__ = [
     "Response",
     "RetryLater",
     "RetryNow",
-    "Settings",
     "Single",
     "State",
     "Status",

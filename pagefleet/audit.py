@@ -18,8 +18,8 @@ from typing import Any
 from pagefleet.chain import Chain, Entry, Row, Standing, place
 from pagefleet.connection import patiently
 from pagefleet.fleet import Fleet
-from pagefleet.keys import SliceKeys
-from pagefleet.states import State
+from pagefleet.keys import WHOLE, SliceKeys
+from pagefleet.states import State, combined
 
 AT_ONCE, BYTES = 500, 2 * 1024**2
 """Rows or documents that are read at once: at most so many, and about so many bytes of them."""
@@ -48,9 +48,25 @@ class Audit:
 
 async def audit(fleet: Fleet, crawl_id: str) -> Audit:
     """Derive again whether a crawl is whole; raises `CrawlMissing`."""
-    reading = _Reading(fleet, SliceKeys(crawl_id))
+    handle = fleet.crawl(crawl_id)
     while True:
-        status = await fleet.crawl(crawl_id).status()
+        status, slices = await handle.status(), await handle.slices()
+        found = [await _audit(fleet, SliceKeys(crawl_id, number)) for number in slices or [WHOLE]]
+        if slices.keys() == (await handle.slices()).keys():
+            break
+        # One was split meanwhile: what was looked at is not the whole.
+    findings = [finding for one in found for finding in one.findings]
+    if status.verdict and all(one.state is State.FINISHED for one in found):
+        findings += status.verdict.reasons
+    counts = (sum(one.pages for one in found), sum(one.documents for one in found), sum(one.keys for one in found))
+    limits = [limit for one in found for limit in one.limits]
+    return Audit(crawl_id, combined([one.state for one in found]), *counts, tuple(findings), tuple(limits))
+
+
+async def _audit(fleet: Fleet, keys: SliceKeys) -> Audit:
+    """Of one slice, but for its verdict."""
+    reading = _Reading(fleet, keys)
+    while True:
         standing = await reading.standing()
         chain = Chain(standing)
         await _see(reading, chain)
@@ -59,10 +75,11 @@ async def audit(fleet: Fleet, crawl_id: str) -> Audit:
             break
         # Redis went back while we read: the one half of it is of another time than the other.
     findings, limits = chain.result(after.trimmed)
-    if status.verdict and standing.state is State.FINISHED:
-        findings += status.verdict.reasons
+    if keys.number != WHOLE:
+        findings = [(word, f"slice {keys.number}: {said}") for word, said in findings]
+        limits = [f"slice {keys.number}: {said}" for said in limits]
     counts = (chain.rows, chain.documents, chain.keys.count)
-    return Audit(crawl_id, standing.state, *counts, tuple(findings), tuple(limits))
+    return Audit(keys.tag, standing.state, *counts, tuple(findings), tuple(limits))
 
 
 async def _see(reading: "_Reading", chain: Chain) -> None:

@@ -49,10 +49,10 @@ class Bounds:
     def check_depth(self, body: bytes) -> None:
         """Raises `Stop` when arrays and objects are too deep within each other. Python's own limit differs from release
         to release, and a document must be one to every consumer."""
-        count = body.count(b"[") + body.count(b"{")
-        if count > CONTAINERS:
+        brackets = body.translate(ALIKE, OTHERS)
+        if len(brackets) > CONTAINERS and brackets.count(b"[") > CONTAINERS:
             raise Stop(f"it holds more than {CONTAINERS:,} arrays and objects; ask for smaller pages")
-        if count <= self.depth or not self._collapsed(body.translate(ALIKE, OTHERS)):
+        if len(brackets) <= self.depth or not self._collapsed(brackets):
             return
         left = self._collapsed(_brackets(body))  # some may stand in strings
         if b"[]" in left:
@@ -80,7 +80,8 @@ class Bounds:
 
     def may_be_too_many(self, body: bytes) -> bool:
         """May an array in it have too many elements, so that `check_array` has to look?"""
-        return body.count(b",") >= max(FEW, self.documents)
+        least = max(FEW, self.documents)
+        return len(body) > 2 * least and body.count(b",") >= least
 
     def check_array(self, array: bytes) -> None:
         """Raises `Stop` when a JSON array has too many elements, or too many to count them."""
@@ -96,6 +97,13 @@ class Bounds:
                 return
         if array.count(b",") > max(MANY, self.documents):
             raise self._too_many()
+
+    def checked(self, documents: list[bytes]) -> list[bytes]:
+        """The documents of a body that lie beside each other in it; raises `Stop` when there are too many, or one is
+        too large."""
+        if len(documents) > self.documents or any(map(self.document.__lt__, map(len, documents))):
+            return self.collected(documents, b"".join(documents))
+        return documents
 
     def collected(self, found: Iterable[bytes], body: bytes) -> list[bytes]:
         """The documents of a body; raises `Stop` at the first that is one too many, or too large."""

@@ -20,7 +20,11 @@ class Budget(Protocol):
         ...
 
     async def pause(self, cause: RetryLater) -> None:
-        """Let the time pass that the source, or a failed attempt, asks for; or raise `cause`."""
+        """Let the time pass that the source, or a failed attempt, asks for; or raise that it is too long."""
+        ...
+
+    def answered(self) -> None:
+        """The source has answered, so it is not down."""
         ...
 
 
@@ -61,6 +65,9 @@ class LocalBudget:
 
     async def pause(self, cause: RetryLater) -> None:
         await asyncio.sleep(cause.seconds)
+
+    def answered(self) -> None:
+        """Nobody here asks."""
 
 
 Budgets = Callable[[str], Budget]

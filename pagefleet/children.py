@@ -23,6 +23,8 @@ from pagefleet.decode import is_array, is_object, member, parse_path, raw_at
 from pagefleet.errors import Stop
 from pagefleet.fetch import Reply, Send, Wait
 from pagefleet.page import LONGEST_CURSOR, Checkpoint, Cursor, Page, encode
+from pagefleet.paginators.rule import is_count
+from pagefleet.redaction import quoted
 from pagefleet.url import joined, origin, safe, with_query
 
 Steps = Generator[Send | Wait | Page, Reply, None]
@@ -139,6 +141,23 @@ class _Place:
         return (index + 1, None) if self.child is None else (index, self.child)
 
 
+def is_place(cursor: Cursor) -> bool:
+    """Could this JSON value be the cursor of a crawl's children?"""
+    if not is_object(cursor) or cursor.keys() != _Place().cursor().keys():
+        return False
+    child, pointer = cursor["child"], cursor["pointer"]
+    is_followed = is_count(cursor["index"]) and isinstance(cursor["mark"], str)
+    is_somewhere = _is_checkpoint(cursor["parent"]) and (child is None or _is_checkpoint(child))
+    return is_followed and is_somewhere and pointer in ("", SHOWN, UNSAID)
+
+
+def _is_checkpoint(said: Any) -> bool:
+    if not is_array(said) or len(said) != len(_listed(START)):
+        return False
+    _, documents, total, digest = said
+    return is_count(documents) and (total is None or is_count(total)) and isinstance(digest, str)
+
+
 def _checkpoint(said: Any) -> Checkpoint:
     cursor, documents, total, digest = said
     return Checkpoint(0, 0, cursor, documents, total, digest)
@@ -188,7 +207,7 @@ def child_of(crawl: Crawl, each: Each, parent: bytes) -> Crawl:
     if not is_home and not WHOLE.match(each.url) and origin(url) not in {origin(one) for one in crawl.origins}:
         raise Stop(
             f"following a document of {safe(crawl.url)}: it leads to {safe(url)}, on another origin; if that is right, "
-            f"list it in the crawl: origins = [{origin(url)!r}]"
+            f"list it in the crawl: origins = [{quoted(origin(url))}]"
         )
     said = each.model_dump(by_alias=True, exclude={"include", "params", "url", "body"}) | {
         "url": with_query(url, query),

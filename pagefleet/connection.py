@@ -107,6 +107,47 @@ def open_redis(url: str) -> Redis:
     return Redis(connection_pool=open_pool(url))
 
 
+ANSWER = 5.0
+"""Seconds in which Redis has to answer."""
+
+
+class Line:
+    """Sends commands that are packed already, each over a connection that it has to itself until the answer is there.
+
+    The connections are the pool's, and are closed with it. redis-py's own way looks before each command whether a
+    connection is still there, packs arguments one by one and starts a task to keep the time: three times the work.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._pool: Any = redis.connection_pool  # typed as the synchronous one
+        self._free: list[Any] = []
+
+    async def call(self, command: bytes) -> Any:
+        """The answer; raises what redis-py raises, and never sends anything twice."""
+        connection = self._free.pop() if self._free else await self._taken()
+        try:
+            async with asyncio.timeout(ANSWER):
+                await connection.send_packed_command(command, check_health=False)  # it connects again where it must
+                return await connection.read_response()
+        except TimeoutError as error:
+            raise RedisTimeoutError(f"no answer within {ANSWER:g} s") from error
+        finally:
+            self._free.append(connection)
+
+    async def _taken(self) -> Any:
+        connection: Any = await self._pool.get_connection()
+        connection.socket_timeout, connection.health_check_interval = None, 0
+        return connection
+
+
+def packed(*arguments: bytes | str | float) -> bytes:
+    """One command as it goes over the wire (RESP)."""
+    texts = [one if isinstance(one, bytes) else str(one).encode() for one in arguments]
+    parts = [b""] * (2 * len(texts))
+    parts[::2], parts[1::2] = [b"\r\n$%d\r\n" % len(text) for text in texts], texts
+    return b"".join([b"*%d" % len(texts), *parts, b"\r\n"])
+
+
 async def check(redis: Redis, url: str) -> None:
     """Raise `RedisUnusable` unless this Redis answers, and would rather refuse a write than forget a document."""
     try:

@@ -21,9 +21,12 @@ from pagefleet.bounds import Bounds
 from pagefleet.decode import MemberPath, is_object, parse_path
 from pagefleet.formats import Format, Reader
 from pagefleet.page import Request
-from pagefleet.paginators import NextCursor, Opaque, Paginator, Single
+from pagefleet.paginators import NextCursor, Offset, Opaque, PageNumber, Paginator, Single
 from pagefleet.paginators.places import HEADER, Found, as_form, in_body, with_body
 from pagefleet.presets import applied
+from pagefleet.redaction import cut
+from pagefleet.slices import Bounds as SliceBounds
+from pagefleet.slices import ByPages, ByRange, ByValues, Slices
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SECRET = re.compile(r"(?:^|(?<=\s))(?:env|file):\S+$")
@@ -88,7 +91,7 @@ Rate = Annotated[str, AfterValidator(_rate)]
 
 
 class _Description(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Limits(_Description):
@@ -199,6 +202,8 @@ class Crawl(Listing):
     paginate: Paginator
     each: Each | None = None
     """Every document becomes a request, and the crawl's documents are what these bring."""
+    slices: Slices | None = None
+    """Parts that a fleet walks beside each other; None: it is one."""
     cap: int | None = Field(default=None, gt=0)
     """The API never lists more documents than this, so a crawl that ends there has not seen all."""
     rate: Rate | None = None
@@ -222,10 +227,35 @@ class Crawl(Listing):
                     f"rate = {self.rate!r} leaves {seconds:g} s between two pages, and a cursor lives for "
                     f"{self.paginate.expires:g} s; raise the rate"
                 )
+        self._check_slices()
         for place, name, text, is_looked_up in self._texts():
             if not is_looked_up and (CREDENTIAL.search(name) or SECRET.fullmatch(text)):
                 raise ValueError(_secret_out_of_place(place, name))
         return self
+
+    def _check_slices(self) -> None:
+        slices = self.slices
+        if slices is None:
+            return
+        if slices.needs_total and (self.total is None or self.each is not None):
+            raise ValueError(f"slices by {slices.by} go by the declared total of the documents; say where total is")
+        if isinstance(slices, ByPages) and not isinstance(self.paginate, Offset | PageNumber):
+            raise ValueError("slices by pages need pages that are counted: paginate of kind offset or page")
+        if isinstance(slices, ByRange) and slices.most is None and self.cap is None:
+            raise ValueError("slices by range are split where there are too many documents; say most, or the API's cap")
+        if isinstance(slices, ByValues) and (CREDENTIAL.search(slices.param) or any(map(_is_secret, slices.values))):
+            raise ValueError(
+                f"the secret {slices.param} in slices would be stored and sent as it is written; use params"
+            )
+
+    def sliced(self, bounds: SliceBounds) -> "Crawl":
+        """The plain crawl of one slice."""
+        said = {name: getattr(self, name) for name in Crawl.model_fields} | {"slices": None}
+        if self.slices is not None:
+            said["params"] = {**self.params, **self.slices.query(bounds)}
+            if span := self.slices.span(bounds):
+                said["paginate"] = self.paginate.model_copy(update={"span": span})
+        return Crawl.model_validate(said)
 
     @property
     def may_be_handed_over(self) -> bool:
@@ -303,7 +333,12 @@ def placeholders(template: str) -> list[str]:
     return PLACEHOLDER.findall(template)
 
 
+def _is_secret(value: Scalar) -> bool:
+    return SECRET.fullmatch(str(value)) is not None
+
+
 def _secret_out_of_place(place: str, name: str) -> str:
+    name = cut(name, 40)  # a document may have given it
     remedy = f"params.{name} = 'env:NAME'"
     if place == "headers":
         remedy = f"headers.{name} = 'env:NAME' (or 'Bearer env:NAME')"

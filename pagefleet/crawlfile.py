@@ -15,6 +15,7 @@ from pagefleet.decode import is_object
 from pagefleet.errors import CrawlError
 from pagefleet.paginators import Paginator, Then
 from pagefleet.presets import applied
+from pagefleet.slices import ByPages, ByRange, ByValues
 
 
 def load(file: Path | str) -> Crawl:
@@ -86,6 +87,8 @@ def _fault(fault: Any, said: Any) -> tuple[str, str]:
             return found, f"there is no such field; {_nearest(place, said)}"
         case "union_tag_not_found" | "union_tag_invalid" | "model_attributes_type" if place[-1:] == ["paginate"]:
             return found, f"write a table whose kind is one of {', '.join(sorted(KINDS))}"
+        case "union_tag_not_found" | "union_tag_invalid" | "model_attributes_type" if place[-1:] == ["slices"]:
+            return found, f"write a table whose by is one of {', '.join(sorted(SLICES))}"
         case "value_error":
             return field if field == "the crawl" else found, str(fault["ctx"]["error"])
         case _:
@@ -109,6 +112,7 @@ RULES: Mapping[str, type[BaseModel]] = {
 }
 KINDS = frozenset(RULES)
 TABLES: Mapping[str, type[BaseModel]] = {"limits": Limits, "each": Each, "then": Then}
+SLICES: Mapping[str, type[BaseModel]] = {"pages": ByPages, "range": ByRange, "values": ByValues}
 PASSWORD = re.compile(r"//[^/@\s]*@")
 REMEDY = {
     "url": 'add url = "https://..."',
@@ -120,7 +124,10 @@ def _nearest(place: list[str], said: Any) -> str:
     model: type[BaseModel] = Crawl
     for part in place[:-1]:
         said = said[part]
-        model = RULES[said["kind"]] if part in ("paginate", "fallback") else TABLES.get(part, model)
+        if part in ("paginate", "fallback"):
+            model = RULES[said["kind"]]
+        else:
+            model = SLICES[said["by"]] if part == "slices" else TABLES.get(part, model)
     known = [field.alias or name for name, field in model.model_fields.items()]
     near = difflib.get_close_matches(place[-1], known, 1)
     return f"did you mean {near[0]}?" if near else f"the fields are {', '.join(known)}"

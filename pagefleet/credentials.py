@@ -8,7 +8,7 @@ import httpx
 from pagefleet.crawl import SECRET, Crawl
 from pagefleet.errors import Stop
 from pagefleet.page import Request
-from pagefleet.redaction import is_said
+from pagefleet.redaction import is_said, quoted
 from pagefleet.url import origin, safe
 
 
@@ -22,7 +22,7 @@ def dressed(crawl: Crawl, request: Request) -> Request:
     if there not in {origin(url) for url in crawl.origins}:
         raise Stop(
             f"going on to {safe(request.url)}: the next page is said to be on another origin than {home}; "
-            f"if that is right, list it in the crawl: origins = [{there!r}]"
+            f"if that is right, list it in the crawl: origins = [{quoted(there)}]"
         )
     plain = {name: value for name, value in request.headers.items() if name.lower() in ("accept", "content-type")}
     return replace(request, headers=plain)

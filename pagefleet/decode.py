@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, TypeGuard, TypeVar
 
 import msgspec
@@ -15,6 +16,7 @@ from pydantic import AfterValidator
 
 from pagefleet.bounds import DEFAULT, Bounds
 from pagefleet.errors import Garbled, Stop
+from pagefleet.redaction import cut, quoted
 
 SEGMENT = re.compile(
     r"""\.?(?:([^.\[\]'"\s\\\0-\x1f\ud800-\udfff]+)"""
@@ -106,7 +108,7 @@ class Decoder:
             raise self._missing(body, "an object")
         members = {member: _walk(tree, names) for member, names in self._members.items()}
         return Decoded(
-            documents=bounds.collected((mend(bytes(raw)) for raw in found), body),
+            documents=bounds.checked([mend(bytes(raw)) for raw in found]),
             members={m: as_value(mend(bytes(v))) for m, v in members.items() if isinstance(v, msgspec.Raw)},
         )
 
@@ -176,7 +178,7 @@ def as_value(text: bytes) -> Any:
     """JSON as Python objects; a number that Python could not write the same again stays as it is written."""
     if len(text) > LONGEST_MEMBER:
         raise Stop(f"a member that is to be read has {len(text):,} bytes: it starts with {text[:60]!r}")
-    return json.loads(text, parse_float=read_float, parse_int=read_int)
+    return _values.decode(str(text, "utf-8", "surrogatepass"))
 
 
 def read_float(digits: str) -> float | str:
@@ -190,12 +192,32 @@ def read_int(digits: str) -> int | str:
     return int(digits) if len(digits) <= DIGITS else digits
 
 
+_values = json.JSONDecoder(parse_float=read_float, parse_int=read_int)
+
+
 def member(document: bytes, names: Names) -> str | None:
     """One scalar member of a document as text (a string as it reads, all else as it is written), None if absent."""
     text = raw_at(document, names)
-    if text is None or text == b"null" or text[:1] in (b"{", b"["):
+    return None if text is None else _text(text)
+
+
+def _text(text: bytes) -> str | None:
+    if text == b"null" or text[:1] in (b"{", b"["):
         return None
     return _readable(text) if text[:1] == b'"' else text.decode()
+
+
+def keys_of(documents: Sequence[bytes], names: Names) -> list[str]:
+    """The scalar member of each document as text, '' where there is none: `member`, for all of a page at once."""
+    try:
+        found = _keys_decoder(names).decode(b"[%b]" % b",".join(documents))
+    except (msgspec.MsgspecError, RecursionError):
+        found = []
+    if len(found) != len(documents):
+        return [member(document, names) or "" for document in documents]
+    for _ in names:
+        found = [getattr(tree, "m0", None) for tree in found]
+    return [_text(bytes(raw)) or "" if isinstance(raw, msgspec.Raw) else "" for raw in found]
 
 
 def value_at(document: bytes, names: Names) -> Any:
@@ -210,12 +232,15 @@ def raw_at(document: bytes, names: Names) -> bytes | None:
         tree, mend = taken_apart(_member_decoder(names).decode, document)
     except (msgspec.MsgspecError, RecursionError):
         return None
-    found = _walk(tree, names)
-    return mend(bytes(found)) if isinstance(found, msgspec.Raw) else None
+    for _ in names:
+        tree = getattr(tree, "m0", None)  # the one member that is asked for
+    return mend(bytes(tree)) if isinstance(tree, msgspec.Raw) else None
 
 
 def _readable(text: bytes) -> str:
     """A JSON string as it reads, or, if half an emoji makes it unfit for UTF-8, as it is written."""
+    if b"\\" not in text:
+        return text[1:-1].decode()
     read = str(json.loads(text))
     try:
         read.encode()
@@ -229,10 +254,19 @@ _decoders: dict[Names, msgspec.json.Decoder[Any]] = {}
 
 def _member_decoder(names: Names) -> msgspec.json.Decoder[Any]:
     if names not in _decoders:
-        tree: dict[str, Any] = {}
-        _plant(tree, names, msgspec.Raw)
-        _decoders[names] = msgspec.json.Decoder[Any](_structure(tree))
+        _decoders[names] = msgspec.json.Decoder[Any](_member_type(names))
     return _decoders[names]
+
+
+@cache
+def _keys_decoder(names: Names) -> msgspec.json.Decoder[list[Any]]:
+    return msgspec.json.Decoder[list[Any]](list[_member_type(names) | Elsewise])  # type: ignore[misc]
+
+
+def _member_type(names: Names) -> Any:
+    tree: dict[str, Any] = {}
+    _plant(tree, names, msgspec.Raw)
+    return _structure(tree)
 
 
 def _plant(tree: dict[str, Any], names: Names, leaf: type) -> None:
@@ -285,7 +319,7 @@ def is_array(value: object) -> TypeGuard[list[Any]]:
 
 def _describe(value: object) -> str:
     if is_object(value):
-        return f"an object with the members {', '.join(map(repr, list(value)[:12])):.160}"
+        return f"an object with the members {cut(', '.join(map(repr, list(value)[:12])), 160)}"
     if is_array(value):
         return f"an array of {len(value)}"
-    return "null" if value is None else f"the {type(value).__name__} {str(value)[:40]!r}"
+    return "null" if value is None else f"the {type(value).__name__} {quoted(str(value)[:40])}"

@@ -9,7 +9,8 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from pagefleet.keys import CRAWLS, DUE, QUEUE, SliceKeys
+from pagefleet import keys as key
+from pagefleet.keys import CRAWLS, DUE, QUEUE, WHOLE, SliceKeys
 
 MOST_SKEW = 1.0
 """Seconds between Redis' clock and a host's: arq compares its own with what Redis said."""
@@ -200,7 +201,7 @@ async def examine(redis: Redis, *, is_ours: bool = False) -> Facts:
     now = int(seconds) * 1000 + int(microseconds) // 1000
     skew = now / 1000 - (began + time.time()) / 2
     crawls = [crawl.decode() for crawl in await redis.zrange(CRAWLS, 0, -1)]
-    tags = [SliceKeys(crawl).tag for crawl in crawls]
+    tags = [tag for crawl in crawls for tag in await _tags(redis, crawl)]
     keys = await _keys(redis)
     waiting = [job.decode() for job in await redis.zrange(QUEUE, 0, 999)]
     due = {tag.decode(): moment for tag, moment in await redis.zrange(DUE, 0, -1, withscores=True)}
@@ -224,6 +225,12 @@ async def _config(redis: Redis) -> Mapping[str, str]:
         return dict(await redis.config_get("*"))
     except RedisError:
         return {}
+
+
+async def _tags(redis: Any, crawl: str) -> list[str]:
+    """Of all slices of a crawl."""
+    numbers = [number.decode() for number in await redis.hkeys(key.slices(crawl))]
+    return [SliceKeys(crawl, number).tag for number in (WHOLE, *numbers)]
 
 
 async def _row(redis: Redis, tag: str) -> Mapping[str, str]:

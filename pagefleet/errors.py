@@ -15,7 +15,8 @@
         ├── CrawlMissing      no crawl has this name
         ├── CrawlFailed       waited for, or read to its end, and it failed
         │   └── CrawlCancelled    the same, and somebody cancelled it
-        └── Trimmed           the documents asked for have been read and dropped
+        ├── Trimmed           the documents asked for have been read and dropped
+        └── LaterRelease      a later release wrote it: put the slice back for a worker that knows it
 
 A message says what was being done, what was found, and what to do next.
 """
@@ -42,24 +43,28 @@ class RetryNow(FetchError):
     """A passing fault: the same request may succeed in a moment.
 
     `is_sent`: it may have reached the source. `is_page`: the source answered, and stumbled over what was asked for.
+    `is_down`: what a source does that is down, whatever it is asked for.
     """
 
-    def __init__(self, message: str, *, is_sent: bool = True, is_page: bool = False) -> None:
+    def __init__(self, message: str, *, is_sent: bool = True, is_page: bool = False, is_down: bool = False) -> None:
         super().__init__(message)
         self.is_sent = is_sent
         self.is_page = is_page
+        self.is_down = is_down
 
 
 class RetryLater(FetchError):
     """The source, or our own budget for it, asks for patience.
 
-    `seconds` is how long, from now; `is_source` tells whether the source said so (then the whole fleet obeys).
+    `seconds` is how long, from now; `is_source` tells whether the source said so (then the whole fleet obeys),
+    `is_down` whether it looks as if it were down (then the whole fleet shares a few attempts).
     """
 
-    def __init__(self, message: str, seconds: float, *, is_source: bool = False) -> None:
+    def __init__(self, message: str, seconds: float, *, is_source: bool = False, is_down: bool = False) -> None:
         super().__init__(message)
         self.seconds = seconds
         self.is_source = is_source
+        self.is_down = is_down
 
 
 class CursorDied(FetchError):
@@ -108,3 +113,7 @@ class CrawlCancelled(CrawlFailed):
 
 class Trimmed(FleetError):
     """The documents asked for were read by every consumer and then dropped to make room."""
+
+
+class LaterRelease(FleetError):
+    """What a crawl is or where it stands was written by a later release of Pagefleet, and is not understood here."""

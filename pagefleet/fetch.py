@@ -27,7 +27,11 @@ SHORTEST_WAIT = 1.0
 """Seconds: `Retry-After: 0` stands for less than one; taken at its word it is asked for again and again."""
 HOPS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-PASSING = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+PATIENT = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+DOWN = frozenset({502, 503, 520, 521, 522, 523})
+"""What a server that is down answers, or what stands before it, whatever is asked. 504 and 524 say that it took too
+long: that may be the page's fault."""
+PASSING = DOWN | {408, 425, 500, 504, 524}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ class Send:
     """Send this request, after a token of its origin's budget."""
 
     request: Request
+    ahead: tuple[Request, ...] = ()
+    """These should be asked for next, and may go out already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ def fetch(
     dress: Dress,
     read: Callable[[Response], T],
     *,
+    ahead: tuple[Request, ...] = (),
     is_repeatable: bool = True,
 ) -> Generator[Send | Wait, Reply, T]:
     """What `read` makes of a response, after as many attempts as the limits allow.
@@ -66,7 +73,7 @@ def fetch(
     """
     plain, request, attempt, hops = request, dress(request), 0, 0
     while True:
-        reply = yield Send(request)
+        reply = yield Send(request, ahead)
         if isinstance(reply, Response):
             if reply.status in REDIRECTS and "location" in reply.headers:
                 plain = _redirected(replace(plain, url=request.url), reply, hops)
@@ -87,14 +94,20 @@ def fetch(
         if attempt >= limits.attempts:
             found = f"fetching {safe(request.url)}: {fault}, at each of {attempt} attempts; try again later"
             raise Exhausted(found, fault)
-        yield Wait(request.url, RetryLater(str(fault), random.uniform(0, min(30.0, 0.5 * 2 ** min(attempt, 6)))))
+        seconds = random.uniform(0, min(30.0, 0.5 * 2 ** min(attempt, 6)))
+        yield Wait(request.url, RetryLater(str(fault), seconds, is_down=fault.is_down))
 
 
 def check_passing(response: Response) -> None:
     """Raises `RetryNow` for a status that may be another the next time."""
     if response.status in PASSING:
         is_page = response.status == HTTPStatus.INTERNAL_SERVER_ERROR
-        raise RetryNow(f"the server answered {response.status}", is_page=is_page)
+        raise RetryNow(f"the server answered {response.status}", is_page=is_page, is_down=response.status in DOWN)
+
+
+def is_answer(reply: Response | RetryNow) -> bool:
+    """Does it show that the source is not down?"""
+    return isinstance(reply, Response) and reply.status not in DOWN
 
 
 def _redirected(request: Request, response: Response, hops: int) -> Request:
@@ -109,11 +122,13 @@ def _redirected(request: Request, response: Response, hops: int) -> Request:
 def _patience(request: Request, response: Response) -> RetryLater | None:
     """What a 429 asks for, or a 503 or 403 that says how long; GitHub's 403 may name only a limit that is used up."""
     status, headers = response.status, response.headers
+    if status not in PATIENT:
+        return None
     asked = retry_after(headers)
     if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and _is_used_up(headers)):
         asked = reset_after(headers) if asked is None else asked
         seconds = UNNAMED_WAIT if asked is None else asked
-    elif status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.FORBIDDEN) and asked is not None:
+    elif asked is not None:
         seconds = asked
     else:
         return None

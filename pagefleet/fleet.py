@@ -2,76 +2,37 @@
 
 import asyncio
 import json
-import secrets
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
 from types import TracebackType
 from typing import Annotated, Any, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from redis.asyncio import Redis
 
 from pagefleet import keys as key
 from pagefleet.connection import check, open_redis, patiently
+from pagefleet.consumer import Streams
 from pagefleet.crawl import Crawl
 from pagefleet.embedded import embedded
-from pagefleet.errors import CrawlCancelled, CrawlExists, CrawlFailed, CrawlMissing, Trimmed
-from pagefleet.keys import SliceKeys
-from pagefleet.page import Cursor, Document, Quarantined
+from pagefleet.errors import CrawlExists, CrawlMissing, LaterRelease
+from pagefleet.events import Event, events
+from pagefleet.keys import WHOLE, SliceKeys
+from pagefleet.page import Quarantined
+from pagefleet.results import missing
 from pagefleet.scripts import Scripts, Verb
+from pagefleet.slices import Bounds
 from pagefleet.source import PythonSource
 from pagefleet.states import State, combined
-from pagefleet.verdict import Signals, Verdict, judge
+from pagefleet.status import Found, Status, Tree, status
 
-BEFORE_ALL = "0-0"
-"""The id behind which a stream begins."""
-UNNAMED = "unnamed-"
-READ, READ_BYTES = 500, 2 * 1024**2
-"""Documents that are read at once: at most so many, and about so many bytes of them. One answer must come within a
-connection's time-out, also over a slow line."""
+AT_ONCE = 200
+"""Slices that are looked up at once."""
 Description: TypeAdapter[Crawl | PythonSource] = TypeAdapter(
-    Annotated[Crawl | PythonSource, Field(discriminator="kind")]
+    Annotated[Crawl | PythonSource, Field(discriminator="kind")], config=ConfigDict(defer_build=True)
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """A crawl at one moment. Times are Redis' own, in seconds since 1970; None: not yet."""
-
-    id: str
-    state: State
-    documents: int
-    pages: int
-    bytes: int
-    backlog: int
-    """Documents in the results stream."""
-    trimmed: str
-    """Id of the last document that was dropped because everybody had read it; 0-0: none was."""
-    quarantined: int
-    """Documents that could not be had; `Handle.quarantine` tells why."""
-    total: int | None
-    """As the source last declared it."""
-    cursor: Cursor
-    worker: str
-    """Who holds the lease; empty: nobody."""
-    leases: int
-    rescued: int
-    reason: str
-    """Why it snoozes."""
-    fault: str
-    """Why the worker that holds the lease tries a page again; told at each renewal."""
-    error: str
-    """Why it failed."""
-    notice: str
-    """What happened on the way that its readers should know of: a cursor died, and how it went on."""
-    enqueued: float
-    committed: float | None
-    finished: float | None
-    until: float | None
-    """When the lease or the snooze ends."""
-    verdict: Verdict | None
-    """Of a finished crawl."""
 
 
 class Fleet:
@@ -132,47 +93,99 @@ class Fleet:
         return [await self.crawl(crawl_id.decode()).status() for crawl_id in ids]
 
     async def source(self, crawl_id: str) -> Crawl | PythonSource:
-        """The description that a crawl was enqueued with; raises `CrawlMissing`."""
+        """The description that a crawl was enqueued with; raises `CrawlMissing`, and `LaterRelease` when this release
+        does not know all of it: what it does not know may be what makes another crawl of it."""
         where = key.crawl(crawl_id)
         found = await patiently(lambda: self.redis.hget(where, "description"), f"looking up {crawl_id}", self.patience)
         if found is None:
-            raise _missing(crawl_id)
-        return Description.validate_json(found)
+            raise missing(crawl_id)
+        try:
+            return Description.validate_json(found)
+        except ValidationError as error:  # it was valid where it was enqueued
+            fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            where = ".".join(map(str, fault["loc"]))
+            raise LaterRelease(
+                f"reading the description of {crawl_id}: {where}: {fault['msg']}; it was enqueued by a later release, "
+                f"so run that here, too"
+            ) from error
+
+    async def bounds(self, slice_: SliceKeys) -> tuple[str | None, list[Bounds]]:
+        """Of a slice, as JSON (None: it is the whole crawl); and those of its children, once they are laid down."""
+        client: Any = self.redis  # redis-py types this method for both of its clients at once
+        call = partial(client.hmget, slice_.slice, ["bounds", "plan"])
+        bounds, plan = await patiently(call, f"looking up {slice_.tag}", self.patience)
+        return bounds and bounds.decode(), json.loads(plan or b"[]")
 
 
-class Handle:
+class Handle(Streams):
     """One crawl of a fleet."""
 
     def __init__(self, fleet: Fleet, crawl_id: str) -> None:
+        super().__init__(fleet.redis, fleet.scripts, fleet.patience, crawl_id)
         self._fleet = fleet
-        self.id = crawl_id
         self.keys = SliceKeys(crawl_id)
-        self._acknowledged: dict[str, tuple[str, str]] = {}
+        self._source: Crawl | PythonSource | None = None
 
     async def status(self) -> Status:
         """The crawl now; raises `CrawlMissing`."""
-        row, *lengths = await patiently(self._row, f"looking up {self.id}", self._fleet.patience)
-        if not row:
-            raise _missing(self.id)
-        return _status(self.id, row, *lengths)
+        found = await self._found()
+        whole = found[WHOLE]
+        return (await self._tree(found)).status() if whole.children else status(self.id, whole)
 
-    async def _row(self) -> tuple[Mapping[str, str], int, int]:
-        async with self._fleet.redis.pipeline(transaction=False) as pipe:
-            pipe.hgetall(self.keys.slice)
-            pipe.xlen(self.keys.documents)
-            pipe.xlen(self.keys.quarantine)
-            row, backlog, quarantined = await pipe.execute()
-        return {name.decode(): value.decode() for name, value in row.items()}, backlog, quarantined
+    async def slices(self) -> dict[str, tuple[str, Status]]:
+        """Of a crawl in slices those that are walked, by number: which part each is, and how it stands."""
+        found = await self._found()
+        if not found[WHOLE].children:
+            return {}
+        tree = await self._tree(found)
+        return {number: (tree.title(number), status(f"{self.id}:{number}", found[number])) for number in tree.leaves}
+
+    async def _tree(self, found: Mapping[str, Found]) -> Tree:
+        self._source = self._source or await self._fleet.source(self.id)
+        if not isinstance(self._source, Crawl) or self._source.slices is None:
+            raise CrawlMissing(f"looking up {self.id}: it is split, and has no slices; its description was changed")
+        return Tree(self.id, self._source.slices, self._source.cap, found)
+
+    async def _found(self) -> dict[str, Found]:
+        """All slices, by their numbers; raises `CrawlMissing`."""
+        found = await self._look_up([WHOLE])
+        if WHOLE not in found:
+            raise missing(self.id)
+        if not found[WHOLE].children:
+            return found
+        numbers = await self.numbers()
+        for start in range(0, len(numbers), AT_ONCE):
+            found |= await self._look_up(numbers[start : start + AT_ONCE])
+        return found
+
+    async def _look_up(self, numbers: Sequence[str]) -> dict[str, Found]:
+        async def ask() -> list[Any]:
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for number in numbers:
+                    keys = SliceKeys(self.id, number)
+                    pipe.hgetall(keys.slice)
+                    pipe.xlen(keys.documents)
+                    pipe.xlen(keys.quarantine)
+                return list(await pipe.execute())
+
+        answers = iter(await patiently(ask, f"looking up {self.id}", self._patience))
+        every = {number: (next(answers), next(answers), next(answers)) for number in numbers}
+        return {
+            number: Found({name.decode(): value.decode() for name, value in row.items()}, backlog, quarantined)
+            for number, (row, backlog, quarantined) in every.items()
+            if row
+        }
 
     async def wait(self, timeout: float | None = None) -> Status:
         """Until it is over; raises `CrawlFailed` if it failed or was cancelled, `TimeoutError` after `timeout` s."""
         async with asyncio.timeout(timeout):
             while True:
+                began = time.monotonic()
                 status = await self.status()
-                if status.state.is_over:
-                    _check_success(status)
+                if status.is_over:
+                    status.check_success()
                     return status
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(max(0.1, time.monotonic() - began))
 
     async def pause(self) -> State:
         """No page is committed from now on; answers the state after."""
@@ -193,183 +206,38 @@ class Handle:
 
     async def quarantine(self) -> list[Quarantined]:
         """The documents that could not be had, and why."""
-        redis, where = self._fleet.redis, self.keys.quarantine
-        found = await patiently(lambda: redis.xrange(where), f"looking up what {self.id} lacks", self._fleet.patience)
-        return [Quarantined(json.loads(row[b"cursor"]), row[b"reason"].decode()) for _, row in found]
+        lost: list[Quarantined] = []
+        for number in await self.numbers():
+            call = partial(self._redis.xrange, SliceKeys(self.id, number).quarantine)
+            found = await patiently(call, f"looking up what {self.id} lacks", self._patience)
+            lost += [Quarantined(json.loads(row[b"cursor"]), row[b"reason"].decode()) for _, row in found]
+        return lost
 
-    async def _steer(self, verb: Verb) -> State:
-        state = await self._fleet.scripts.steer(self.keys, verb)
-        if state == "gone":
-            raise _missing(self.id)
-        return State(state)
-
-    async def documents(self, consumer: str | None = None) -> AsyncGenerator[Document]:
-        """The documents in order, while the crawl goes on and to its end.
-
-        Without a name, from the first one; who leaves is forgotten. A named consumer goes on behind the last document
-        that it is known to be done with: it counts as done when the next `READ` are asked for, so after a crash some
-        come again, with the same ids; documents are kept for it until `forget`. Raises `CrawlFailed` behind the last
-        document of a crawl that failed or was cancelled, and `Trimmed` when the first ones have been dropped.
-        """
-        name = consumer or f"{UNNAMED}{secrets.token_hex(4)}"
-        after, _ = await self.position(name) or (BEFORE_ALL, "")
-        await self.acknowledge(name, after)
-        try:
-            async with aclosing(self.batches(after)) as batches:
-                async for batch in batches:
-                    for document in batch:
-                        yield document
-                    await self.acknowledge(name, batch[-1].id)
-        finally:
-            if consumer is None:
-                await self.forget(name)
-
-    async def batches(self, after: str | None = None, *, is_following: bool = True) -> AsyncGenerator[list[Document]]:
-        """The documents behind an id, as many at a time as there are, up to `READ`; acknowledges nothing.
-
-        Following, it waits for more until the crawl is over; else it ends with what is there now.
-        """
-        after, status = after or BEFORE_ALL, await self.status()
-        count = _at_once(status.documents, status.bytes)
-        while True:
-            entries, state, trimmed = await self._read(after, count)
-            if _place(after) < _place(trimmed):
-                raise Trimmed(
-                    f"reading {self.id} behind {after}: the documents up to {trimmed} were read by every consumer and "
-                    f"dropped to make room; read as a named consumer, or raise limits.backlog to keep more"
-                )
-            if entries:
-                yield entries
-                after = entries[-1].id
-                count = _at_once(len(entries), sum(map(len, entries)))
-            elif state.is_over:
-                _check_success(await self.status())
-                return
-            else:
-                if not is_following:
-                    return
-                if state is State.SNOOZED:
-                    await self._acknowledge_again()
-                await self._await_more(after)
-
-    async def _read(self, after: str, count: int) -> tuple[list[Document], State, str]:
-        """What is there, the slice's state and what was trimmed, all at one moment."""
+    async def events(self) -> list[Event]:
+        """What has moved it from state to state, the last 200 times; the oldest first. Of many slices, slice 0."""
 
         async def look() -> list[Any]:
             async with self._fleet.redis.pipeline(transaction=True) as pipe:
-                pipe.xread({self.keys.documents: after}, count=count)
-                pipe.hmget(self.keys.slice, ["state", "trimmed", "page", "index"])
+                pipe.hvals(self.keys.events)
+                pipe.hmget(self.keys.slice, ["state", "events"])
                 return await pipe.execute()
 
-        found, (state, trimmed, *checkpoint) = await patiently(look, f"reading {self.id}", self._fleet.patience)
+        stored, (state, count) = await patiently(look, f"looking up what moved {self.id}", self._fleet.patience)
         if state is None:
-            raise _missing(self.id)
-        end = (int(checkpoint[0]), int(checkpoint[1]))  # what is behind it is left from a torn write
-        documents = [_document(entry_id, fields) for _, entries in found for entry_id, fields in entries]
-        documents = [document for document in documents if _place(document.id) < end]
-        return documents, State(state.decode()), (trimmed or b"0-0").decode()
+            raise missing(self.id)
+        return events(stored, int(count or 0))
 
-    async def _await_more(self, after: str) -> None:
-        redis, stream = self._fleet.redis, self.keys.documents
-        await patiently(
-            lambda: redis.xread({stream: after}, count=1, block=500), f"reading {self.id}", self._fleet.patience
-        )
+    async def _steer(self, verb: Verb) -> State:
+        """All slices, parents first: one that has not heard of it yet may be split meanwhile."""
+        states: dict[str, str] = {}
 
-    async def acknowledge(self, consumer: str, document: str, note: str = "") -> None:
-        """Say that a consumer is done with all documents up to this id; they may be dropped when room is needed."""
-        await self._fleet.scripts.acknowledge(self.keys, consumer, document, note)
-        self._acknowledged[consumer] = document, note
+        async def steered(slice_: SliceKeys) -> None:
+            states[slice_.number] = await self._scripts.steer(slice_, verb)
 
-    async def _acknowledge_again(self) -> None:
-        """Redis may have forgotten it, and the documents behind it: then the slice waits for room, and the consumer for
-        documents behind those that are there, and neither would ever end."""
-        for consumer, (document, note) in list(self._acknowledged.items()):
-            await self._fleet.scripts.acknowledge(self.keys, consumer, document, note)
-
-    async def consumers(self) -> dict[str, str]:
-        """Who reads, by the id of the last document that each is done with; who has no name is `unnamed-…`."""
-
-        async def look() -> Any:
-            async with self._fleet.redis.pipeline(transaction=False) as pipe:
-                pipe.hgetall(self.keys.consumers)
-                return (await pipe.execute())[0]
-
-        found = await patiently(look, f"looking up who reads {self.id}", self._fleet.patience)
-        return {name.decode(): position.decode().partition(" ")[0] for name, position in found.items()}
-
-    async def forget(self, consumer: str) -> None:
-        """A consumer will not come back: no documents are kept for it any longer."""
-        redis, where = self._fleet.redis, self.keys.consumers
-        self._acknowledged.pop(consumer, None)
-        await patiently(lambda: redis.hdel(where, consumer), f"forgetting {consumer}", self._fleet.patience)
-
-    async def position(self, consumer: str) -> tuple[str, str] | None:
-        """The id and the note that a consumer last acknowledged."""
-        redis, where = self._fleet.redis, self.keys.consumers
-        found = await patiently(lambda: redis.hget(where, consumer), f"looking up {consumer}", self._fleet.patience)
-        if found is None:
-            return None
-        document, _, note = found.decode().partition(" ")
-        return document, note
-
-
-def _document(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Document:
-    return Document(fields[b"d"], entry_id.decode(), fields[b"k"].decode() if b"k" in fields else None)
-
-
-def _at_once(documents: int, size: int) -> int:
-    """How many to read at once, where so many have this size."""
-    return max(1, min(READ, READ_BYTES * documents // size)) if size else READ
-
-
-def _place(document: str) -> tuple[int, int]:
-    page, _, index = document.partition("-")
-    return int(page), int(index)
-
-
-def _missing(crawl_id: str) -> CrawlMissing:
-    return CrawlMissing(f"looking up the crawl {crawl_id}: there is none in this Redis; `pagefleet ls` lists them")
-
-
-def _check_success(status: Status) -> None:
-    if status.state is State.CANCELLED:
-        raise CrawlCancelled(f"crawl {status.id} was cancelled behind {status.documents:,} documents, for good")
-    if status.state is State.FAILED:
-        raise CrawlFailed(f"crawl {status.id} failed behind {status.documents} documents: {status.error}")
-
-
-def _status(crawl_id: str, row: Mapping[str, str], backlog: int, quarantined: int) -> Status:
-    state = combined([State(row["state"])])
-    documents, total = int(row["documents"]), row.get("total")
-    signals = Signals(documents, int(total) if total else None, int(row.get("drifts", 0)), row.get("doubts", ""))
-    return Status(
-        id=crawl_id,
-        state=state,
-        documents=documents,
-        pages=int(row["pages"]),
-        bytes=int(row["bytes"]),
-        backlog=backlog,
-        quarantined=quarantined,
-        trimmed=row.get("trimmed", "0-0"),
-        total=signals.total,
-        cursor=json.loads(row["cursor"]),
-        worker=row.get("worker", ""),
-        leases=int(row["leases"]),
-        rescued=int(row.get("rescued", 0)),
-        reason=row.get("reason", "") if state is State.SNOOZED else "",
-        fault=row.get("fault", "") if state is State.RUNNING else "",
-        error=row.get("error", ""),
-        notice=row.get("notice", ""),
-        enqueued=int(row["enqueued"]) / 1000,
-        committed=_seconds(row, "committed"),
-        finished=_seconds(row, "finished"),
-        until=_seconds(row, "until"),
-        verdict=judge(signals) if state is State.FINISHED else None,
-    )
-
-
-def _seconds(row: Mapping[str, str], field: str) -> float | None:
-    return int(row[field]) / 1000 if int(row.get(field, 0)) else None
+        await self.everywhere(steered)
+        if states[WHOLE] == "gone":
+            raise missing(self.id)
+        return combined([State(state) for state in states.values() if state != "gone"])
 
 
 def _difference(one: Crawl | PythonSource, other: Crawl | PythonSource) -> str:

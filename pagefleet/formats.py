@@ -15,6 +15,7 @@ from pagefleet.bounds import DEFAULT, Bounds
 from pagefleet.decode import Decoded, Decoder, as_value, not_json, parse_path, raw_at, taken_apart
 from pagefleet.errors import Garbled, Stop
 from pagefleet.page import Response
+from pagefleet.redaction import cut, quoted
 
 Format = Literal["auto", "json", "ndjson", "csv", "tsv", "xml", "html"]
 CONTENT_TYPES = (
@@ -185,7 +186,7 @@ class CsvDecoder:
             names = next(rows, list[str]())
             lines.taken()
             if len(set(names)) < len(names):
-                raise Stop(f"the first row of the page names a column twice: {names}")
+                raise Stop(f"the first row of the page names a column twice: {quoted(names)}")
             for row in rows:
                 line = lines.taken()
                 if row and len(row) != len(names):
@@ -241,9 +242,9 @@ def _in_utf8(body: bytes, content_type: str, name: str) -> bytes:
             raise LookupError(charset)
         text = body.decode(charset)
     except LookupError as error:
-        raise Stop(f"the page is in {charset!r}, which is no character set that is known here") from error
+        raise Stop(f"the page is in {quoted(charset)}, which is no character set that is known here") from error
     except UnicodeError as error:
-        raise Garbled(f"the page says that it is in {charset}, and is not: {error}") from error
+        raise Garbled(f"the page says that it is in {cut(charset, 40)}, and is not: {error}") from error
     return _marked(text.encode("utf-8", "surrogatepass"), name)
 
 

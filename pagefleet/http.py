@@ -4,99 +4,110 @@ import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import aclosing, closing
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import cast
 
-import aiohttp
-import httpcore
 import httpx
 
 from pagefleet.addresses import Allowed, allowed_here
+from pagefleet.budget import Budget
 from pagefleet.crawl import Limits
 from pagefleet.errors import RetryNow, Stop
+from pagefleet.fetch import is_answer
 from pagefleet.inflate import Inflater, Uninflatable
 from pagefleet.page import Request, Response
 from pagefleet.secrets import header, reveal
-from pagefleet.transports import AsyncTransport, SyncTransport
-from pagefleet.url import safe
+from pagefleet.transport import AsyncTransport
+from pagefleet.url import parsed, safe
 
-HEADERS = {"user-agent": "pagefleet/0.1"}
-
-
-def open_client(allowed: Allowed | None = None) -> httpx.AsyncClient:
-    """One a process: no proxies or credentials from the environment, no cookies kept, no redirects followed, no
-    connections but to public addresses and those that are allowed; None: by PAGEFLEET_ALLOW."""
-    transport = AsyncTransport(allowed_here() if allowed is None else allowed)
-    return httpx.AsyncClient(transport=transport, cookies=_no_cookies(), trust_env=False, headers=HEADERS)
+HEADERS = {"accept": "*/*", "accept-encoding": "gzip, deflate, br, zstd", "user-agent": "pagefleet/0.1"}
+"""What a request says unless its crawl says otherwise."""
 
 
-def open_sync_client(allowed: Allowed | None = None) -> httpx.Client:
+def open_client(allowed: Allowed | None = None) -> httpx.AsyncBaseTransport:
+    """One a process: no connections but to public addresses and those that are allowed; None: by PAGEFLEET_ALLOW.
+
+    An httpx transport, and not the client around it: that costs 100 us a request, for what must not happen here anyway
+    (redirects that are followed, cookies that are kept, proxies and credentials from the environment).
+    """
+    return AsyncTransport(allowed_here() if allowed is None else allowed)
+
+
+def open_sync_client(allowed: Allowed | None = None) -> httpx.BaseTransport:
     """The same for plain `for`."""
-    transport = SyncTransport(allowed_here() if allowed is None else allowed)
-    return httpx.Client(transport=transport, cookies=_no_cookies(), trust_env=False, headers=HEADERS)
+    from pagefleet.transport_sync import SyncTransport  # noqa: PLC0415 — httpcore takes a tenth of our import's time
+
+    return SyncTransport(allowed_here() if allowed is None else allowed)
 
 
-def _no_cookies() -> CookieJar:
-    """httpx keeps cookies of its own, and one crawl must not go on with another's."""
-    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-
-
-async def send(client: httpx.AsyncClient, request: Request, limits: Limits) -> Response | RetryNow:
+async def send(client: httpx.AsyncBaseTransport, request: Request, limits: Limits) -> Response | RetryNow:
     """One request and its answer within the limits; a passing fault is an answer too. Raises `Stop` on the rest."""
     started = time.monotonic()
     try:
         async with asyncio.timeout(limits.seconds):
-            response = await client.send(_built(client, request), stream=True)
+            response = await client.handle_async_request(_built(request))
             async with aclosing(response):
-                body = _Body(request, response, limits)
-                async for chunk in response.aiter_raw():
+                headers = _headers(response)
+                body = _Body(request, headers, limits)
+                async for chunk in cast("httpx.AsyncByteStream", response.stream):
                     body.add(chunk)
-        return _answer(request, response, body.whole(), started)
+        return Response(response.status_code, request.url, headers, body.whole(), time.monotonic() - started)
     except UNASKABLE:
         raise Stop(f"fetching {safe(request.url)}: that is no URL that can be asked") from None  # it holds secrets
     except PASSING as error:
         return _passing(error, limits)
 
 
-def send_sync(client: httpx.Client, request: Request, limits: Limits) -> Response | RetryNow:
+async def ask(
+    client: httpx.AsyncBaseTransport, request: Request, limits: Limits, budget: Budget
+) -> Response | RetryNow:
+    """The same by a token of the origin's budget, which hears of an answer."""
+    await budget.token()
+    reply = await send(client, request, limits)
+    if is_answer(reply):
+        budget.answered()
+    return reply
+
+
+def send_sync(client: httpx.BaseTransport, request: Request, limits: Limits) -> Response | RetryNow:
     """The same for plain `for`."""
     started = time.monotonic()
     try:
-        built = _built(client, request)
+        built = _built(request)
         built.extensions["seconds"] = limits.seconds
-        with closing(client.send(built, stream=True)) as response:
-            body = _Body(request, response, limits)
-            for chunk in response.iter_raw():
+        with closing(client.handle_request(built)) as response:
+            headers = _headers(response)
+            body = _Body(request, headers, limits)
+            for chunk in cast("httpx.SyncByteStream", response.stream):
                 body.add(chunk)
-        return _answer(request, response, body.whole(), started)
+        return Response(response.status_code, request.url, headers, body.whole(), time.monotonic() - started)
     except UNASKABLE:
         raise Stop(f"fetching {safe(request.url)}: that is no URL that can be asked") from None  # it holds secrets
     except PASSING as error:
         return _passing(error, limits)
 
 
-UNASKABLE = (httpx.InvalidURL, httpx.UnsupportedProtocol, httpcore.UnsupportedProtocol)
-TIMEOUTS = (TimeoutError, httpx.TimeoutException, httpcore.TimeoutException)
-PASSING = (
-    *(httpx.TransportError, aiohttp.ClientError, ConnectionError, Uninflatable),
-    *(httpcore.NetworkError, httpcore.ProtocolError, *TIMEOUTS),
-)
-"""What a network does; httpx-aiohttp lets some of aiohttp's own errors through."""
-UNSENT = (
-    *(httpx.ConnectError, httpx.ConnectTimeout, aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError),
-    *(httpcore.ConnectError, httpcore.ConnectTimeout),
-)
-"""What happens before a request goes out. httpx-aiohttp calls it ConnectError when a connection breaks later, too, so
-aiohttp's own error counts where there is one."""
+UNASKABLE = (httpx.InvalidURL, httpx.UnsupportedProtocol)
+TIMEOUTS = (TimeoutError, httpx.TimeoutException)
+PASSING = (httpx.TransportError, ConnectionError, Uninflatable, *TIMEOUTS)
+"""What a network does."""
+UNSENT = (httpx.ConnectError, httpx.ConnectTimeout)
+"""What happens before a request goes out."""
 
 
-def _built(client: httpx.Client | httpx.AsyncClient, request: Request) -> httpx.Request:
-    headers = {name: header(name, value) for name, value in request.headers.items()}
-    url = httpx.URL(request.url)
+_plain = httpx.Headers(HEADERS)
+
+
+def _built(request: Request) -> httpx.Request:
+    said = {name.lower(): header(name, value) for name, value in request.headers.items()}
+    headers = HEADERS | said if said else _plain
+    url = parsed(request.url)
     if url.userinfo:
         raise httpx.InvalidURL("")  # httpx would make an Authorization of it, in place of the crawl's
     if request.secrets:
         url = url.copy_merge_params({name: reveal(value) for name, value in request.secrets.items()})
-    return client.build_request(request.method, url, headers=headers, content=request.body, timeout=None)
+    if url.scheme not in ("http", "https") or not url.host:
+        raise httpx.UnsupportedProtocol("")
+    return httpx.Request(request.method, url, headers=headers, content=request.body)
 
 
 FREE = 1024**2
@@ -106,11 +117,11 @@ FREE = 1024**2
 class _Body:
     """The bytes of an answer as they come, within the limits."""
 
-    def __init__(self, request: Request, response: httpx.Response, limits: Limits) -> None:
+    def __init__(self, request: Request, headers: Mapping[str, str], limits: Limits) -> None:
         self._request, self._limits = request, limits
-        self._inflater = Inflater(response.headers.get("content-encoding", ""))
+        self._inflater = Inflater(headers.get("content-encoding", ""))
         self._came, self._body = 0, bytearray()
-        length = response.headers.get("content-length", "")
+        length = headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length[:20]) > limits.body:
             raise self._too_large()
 
@@ -137,9 +148,20 @@ class _Body:
         return bytes(self._body)
 
 
-def _answer(request: Request, response: httpx.Response, body: bytes, started: float) -> Response:
-    headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
-    return Response(response.status_code, request.url, headers, body, time.monotonic() - started)
+def _headers(response: httpx.Response) -> Mapping[str, str]:
+    """By their names in lower case; those of one name become one (RFC 9110, 5.2)."""
+    headers: dict[str, str] = {}
+    for raw, value in response.headers.raw:
+        name, said = raw.decode("latin-1").lower(), _text(value)
+        headers[name] = f"{headers[name]}, {said}" if name in headers else said
+    return headers
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _passing(error: Exception, limits: Limits) -> RetryNow:
@@ -147,7 +169,4 @@ def _passing(error: Exception, limits: Limits) -> RetryNow:
         return RetryNow(f"no whole answer within limits.seconds = {limits.seconds:g}")
     if isinstance(error, Uninflatable):
         return RetryNow(f"the page cannot be decompressed: {error}")
-    said = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)  # that one quotes the URL
-    said = said.replace(" ssl:default", "")  # aiohttp's word for plain HTTP, too
-    cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
-    return RetryNow(said or type(error).__name__, is_sent=not isinstance(cause, UNSENT))
+    return RetryNow(str(error) or type(error).__name__, is_sent=not isinstance(error, UNSENT), is_down=True)

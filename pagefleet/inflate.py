@@ -11,6 +11,8 @@ from typing import Any
 import brotli  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]  # it has no types
 import zstandard
 
+from pagefleet.redaction import cut
+
 PIECE = 256 * 1024
 """Bytes at once, about."""
 SLICE = 256
@@ -32,7 +34,7 @@ class Inflater:
     def __init__(self, encoding: str) -> None:
         names = [name for word in encoding.split(",") if (name := word.strip().lower()) in KNOWN and name != "identity"]
         if len(names) > 1:
-            raise Uninflatable(f"it is compressed more than once ({encoding})")
+            raise Uninflatable(f"it is compressed more than once ({cut(encoding, 80)})")
         self._name = names[0] if names else "identity"
         self.is_whole = True
         self._inflate: Callable[[bytes], Iterator[bytes]] = KNOWN[self._name](self)

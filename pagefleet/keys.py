@@ -12,18 +12,22 @@ QUEUE = "pagefleet:queue"
 default: another application's workers would take our jobs, and ours theirs."""
 
 
+WHOLE = "0"
+"""The slice that is a whole crawl; the children of slice `0.3` are `0.3.0`, `0.3.1` and so on."""
+
+
 @dataclass(frozen=True, slots=True)
 class SliceKeys:
     """The keys of slice `number` of a crawl, and its `tag`, `<id>:<n>`, by which the scheduler and jobs know it."""
 
     crawl: str
-    number: int = 0
+    number: str = WHOLE
 
     @classmethod
     def of(cls, tag: str) -> "SliceKeys":
         """From a tag; crawl ids hold no colon."""
         crawl, _, number = tag.partition(":")
-        return cls(crawl, int(number))
+        return cls(crawl, number)
 
     @property
     def tag(self) -> str:
@@ -57,9 +61,16 @@ class SliceKeys:
         commit, read by people, emptied into the slice's cursor by steer (replay)."""
         return f"pagefleet:quarantine:{{{self.tag}}}"
 
+    @property
+    def events(self) -> str:
+        """hash, a ring of 200: number of an event modulo 200 -> who moved the slice from which state to which, when and
+        why, as JSON. Written by the scripts that move it, read by `Handle.events`; kept. An event counts when the
+        slice's own hash has its number."""
+        return f"pagefleet:events:{{{self.tag}}}"
+
     def all(self) -> list[str]:
         """In the order in which every script of a slice takes them."""
-        return [self.slice, self.documents, self.ledger, self.consumers, self.quarantine, DUE, QUEUE]
+        return [self.slice, self.documents, self.ledger, self.consumers, self.quarantine, self.events, DUE, QUEUE]
 
 
 def crawl(crawl_id: str) -> str:
@@ -67,7 +78,13 @@ def crawl(crawl_id: str) -> str:
     return f"pagefleet:crawl:{{{crawl_id}}}"
 
 
+def slices(crawl_id: str) -> str:
+    """hash: slice number -> its bounds, a JSON value; all slices of a crawl but 0, if it has been split. Written by
+    split, read by whoever looks at a crawl as a whole; kept."""
+    return f"pagefleet:slices:{{{crawl_id}}}"
+
+
 def budget(origin: str) -> str:
-    """hash: when the next request may start, until when the source wants none. Written by token and block, lives
-    as long as it says anything."""
+    """hash: when the next request may start, until when the source wants none, whether it is down and when it is asked
+    again. Written by token, retry and block, lives as long as it says anything."""
     return f"pagefleet:budget:{{{origin}}}"

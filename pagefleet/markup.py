@@ -22,6 +22,7 @@ from lxml.etree import _Element as Element  # pyright: ignore[reportPrivateUsage
 from pagefleet.bounds import DEFAULT, Bounds
 from pagefleet.decode import Decoded, is_array, is_object
 from pagefleet.errors import Garbled, Stop
+from pagefleet.redaction import cut
 
 ORIGINAL = "#original"
 MOST_NAMESPACES = 100
@@ -65,7 +66,8 @@ class XmlDecoder:
                 member: value for member, path in self._members.items() if (value := _text(path(tree))) is not None
             }
         except etree.XPathError as error:
-            raise Stop(f"reading by the XPath {self._path!r}, or one of a member: {error}; correct it") from error
+            fault = cut(str(error), 200)
+            raise Stop(f"reading by the XPath {self._path!r}, or one of a member: {fault}; correct it") from error
         if not is_array(found) or not all(isinstance(one, Element) for one in found):
             raise Stop(f"documents={self._path!r} names no elements; write an XPath that does")
         return Decoded(bounds.collected(map(self._document, found), body), members)
@@ -108,7 +110,7 @@ class HtmlDecoder:
             }
             return Decoded(bounds.collected(map(self._document, _selected(self._documents, tree)), body), members)
         except ValueError as error:  # a name or an attribute that lxml can parse, and not hand out
-            raise Garbled(f"the page is HTML that cannot be read: {error}") from error
+            raise Garbled(f"the page is HTML that cannot be read: {cut(str(error), 80)}") from error
 
     def _document(self, element: Element) -> bytes:
         attributes: Mapping[str, str] = dict(cast("Any", element.attrib))
@@ -156,7 +158,7 @@ def _parse_xml(body: bytes) -> Element:
         mended = _mended(body)
         if mended is None:
             head = body[:60].decode(errors="replace")
-            raise Garbled(f"the page is not XML ({error}): it starts with {head!r}") from error
+            raise Garbled(f"the page is not XML ({cut(str(error), 80)}): it starts with {head!r}") from error
         tree = mended
     declared: Any = tree.getroottree().docinfo.internalDTD
     if declared is not None:

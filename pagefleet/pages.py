@@ -23,15 +23,16 @@ from pagefleet.budget import Budgets, LocalBudgets
 from pagefleet.children import Steps
 from pagefleet.crawl import Crawl
 from pagefleet.decode import Names, member, parse_path
-from pagefleet.errors import Stop
+from pagefleet.errors import RetryNow, Stop
 from pagefleet.fetch import Reply, Send, Wait
-from pagefleet.http import open_client, open_sync_client, send, send_sync
-from pagefleet.page import Checkpoint, Cursor, Document, Page, Response
+from pagefleet.http import ask, open_client, open_sync_client, send_sync
+from pagefleet.page import Checkpoint, Cursor, Document, Page, Request, Response
 from pagefleet.source import PythonSource, walk_python
 from pagefleet.tasks import LARGE, aside, ended
 from pagefleet.url import origin
 from pagefleet.verdict import Signals, Verdict, judge
 from pagefleet.walk import walk
+from pagefleet.window import Window
 
 Source = Crawl | PythonSource
 
@@ -59,9 +60,11 @@ class Pages:
         source: Source,
         checkpoint: Checkpoint,
         *,
-        client: httpx.AsyncClient | None = None,
+        client: httpx.AsyncBaseTransport | None = None,
         budgets: Budgets | None = None,
+        may_be_missing: bool = False,
     ) -> None:
+        self._may_be_missing = may_be_missing
         self._source = source
         self._checkpoint = checkpoint
         self._client = client
@@ -75,21 +78,25 @@ class Pages:
         return self
 
     async def __anext__(self) -> Page:
-        if self._is_over:
+        coming = self.ahead()
+        if coming is None:
             await self.aclose()
             raise StopAsyncIteration
         try:
-            page = await (self._ahead or self._send_for_next())
+            page = await coming
         except BaseException:
             self._is_over = True
             raise
-        self._is_over = page.is_last
-        if not self._is_over:
-            self._send_for_next()
+        self._ahead, self._is_over = None, page.is_last
+        self.ahead()
         return page
 
-    def _send_for_next(self) -> asyncio.Task[Page]:
-        self._ahead = asyncio.create_task(self._next(), name="the next page")
+    def ahead(self) -> asyncio.Task[Page] | None:
+        """The next page on its way; None behind the last."""
+        if self._is_over:
+            return None
+        if self._ahead is None:
+            self._ahead = asyncio.create_task(self._next(), name="the next page")
         return self._ahead
 
     async def _next(self) -> Page:
@@ -118,7 +125,8 @@ class Pages:
             if isinstance(self._source, PythonSource):
                 flow = walk_python(self._source, self._checkpoint, client, self._budgets)
             else:
-                flow = drive(self._source, self._checkpoint, client, self._budgets)
+                steps = walk(self._source, self._checkpoint, may_be_missing=self._may_be_missing)
+                flow = drive(self._source, steps, client, self._budgets)
             async with aclosing(flow):
                 async for page in flow:
                     yield page
@@ -149,25 +157,36 @@ def _allowed(source: Source) -> Allowed:
 
 
 async def drive(
-    crawl: Crawl, checkpoint: Checkpoint, client: httpx.AsyncClient, budgets: Budgets | None
+    crawl: Crawl, flow: Steps, client: httpx.AsyncBaseTransport, budgets: Budgets | None
 ) -> AsyncGenerator[Page]:
     """The asynchronous driver of a walk: sends, waits and yields as the walk says."""
-    budgets = budgets or LocalBudgets(crawl.rate)
-    flow, reply = walk(crawl, checkpoint), _START
-    while True:
-        is_large = isinstance(reply, Response) and len(reply.body) > LARGE
-        step = await aside(partial(_step, flow, reply)) if is_large else _step(flow, reply)
-        reply = None
-        match step:
-            case None:
-                return
-            case Send(request):
-                await budgets(origin(request.url)).token()
-                reply = await send(client, request, crawl.limits)
-            case Wait(url, cause):
-                await budgets(origin(url)).pause(cause)
-            case Page():
-                yield step
+    _check_whole(crawl)
+    at = budgets or LocalBudgets(crawl.rate)
+
+    async def asked(request: Request) -> Response | RetryNow:
+        return await ask(client, request, crawl.limits, at(origin(request.url)))
+
+    reply = _START
+    async with aclosing(Window(asked)) as window:
+        while True:
+            is_large = isinstance(reply, Response) and len(reply.body) > LARGE
+            step = await aside(partial(_step, flow, reply)) if is_large else _step(flow, reply)
+            reply = None
+            match step:
+                case None:
+                    return
+                case Send():
+                    reply = await window.reply(step)
+                case Wait(url, cause):
+                    await window.aclose()
+                    await at(origin(url)).pause(cause)
+                case Page():
+                    yield step
+
+
+def _check_whole(crawl: Crawl) -> None:
+    if crawl.slices is not None:
+        raise Stop(f"walking {crawl.id}: only a fleet walks slices; enqueue it, or leave slices out")
 
 
 def _step(flow: Steps, reply: Reply) -> Send | Wait | Page | None:
@@ -180,6 +199,7 @@ def _step(flow: Steps, reply: Reply) -> Send | Wait | Page | None:
 
 def drive_sync(crawl: Crawl, checkpoint: Checkpoint) -> Generator[Page]:
     """The synchronous driver of the same walk."""
+    _check_whole(crawl)
     budgets = LocalBudgets(crawl.rate)
     flow, reply = walk(crawl, checkpoint), _START
     with open_sync_client(_allowed(crawl)) as client:

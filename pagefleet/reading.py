@@ -9,6 +9,7 @@ from pagefleet.errors import Garbled, RetryNow, Stop
 from pagefleet.fetch import check_passing
 from pagefleet.page import Request, Response
 from pagefleet.paginators import Answer
+from pagefleet.redaction import cut, quoted
 from pagefleet.url import safe
 
 
@@ -29,7 +30,7 @@ class Reading:
         try:
             return self._reader.read(response, self._bounds)
         except Stop as error:
-            kind = response.headers.get("content-type", "no content type")
+            kind = cut(response.headers.get("content-type", "no content type"), 60)
             found = f"reading {safe(request.url)} ({kind}): {error}"
             raise (RetryNow(found, is_page=True) if isinstance(error, Garbled) else Stop(found)) from error
 
@@ -42,7 +43,7 @@ class Reading:
         except Stop:
             return  # what is wrong with it is said when it is read
         if fault := Answer(response, (), members).find(self._error):
-            raise RetryNow(f"the server answered {response.status}, but {self._error} = {fault!r:.200}")
+            raise RetryNow(f"the server answered {response.status}, but {self._error} = {quoted(fault, 200)}")
 
 
 def _check_status(request: Request, response: Response) -> None:

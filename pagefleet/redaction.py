@@ -1,7 +1,11 @@
-"""What must never be said: secrets that this process has looked up, and that servers echo in their answers."""
+"""What must never be said: secrets that this process has looked up, and that servers echo in their answers.
+
+And how much may be said of what a source sent.
+"""
 
 import json
 from collections import OrderedDict
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 SHORTEST = 4
@@ -12,6 +16,8 @@ LONG = 16
 """Characters that do not stand in another text by chance."""
 KEPT = 1000
 """Values; a secret that is rotated has several."""
+QUOTED = 80
+"""Bytes of one value of a source's that a message quotes."""
 _names: OrderedDict[str, str] = OrderedDict()
 
 
@@ -42,3 +48,17 @@ def redacted(text: str) -> str:
                 break  # the name itself begins so: it would be replaced for ever
             text = text[:at] + _names[secret] + text[end:]
     return text
+
+
+def quoted(value: Any, most: int = QUOTED) -> str:
+    """A value as Python writes it, or its beginning, of at most so many bytes."""
+    try:
+        return cut(repr(value), most)
+    except (RecursionError, ValueError):  # it is nested, or has digits, beyond what Python writes
+        return f"{type(value).__name__}…"
+
+
+def cut(text: str, most: int) -> str:
+    """A text, or its beginning, of at most so many bytes."""
+    whole = text.encode(errors="backslashreplace")
+    return text if len(whole) <= most else whole[:most].decode(errors="ignore") + "…"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pagefleet.crawl import SECRET
 from pagefleet.errors import Stop
-from pagefleet.redaction import never_say
+from pagefleet.redaction import never_say, quoted
 
 
 def reveal(value: str) -> str:
@@ -23,7 +23,7 @@ def header(name: str, value: str) -> str:
     revealed = reveal(value)
     if not (revealed.isascii() and revealed.isprintable()):
         found = SECRET.search(value)
-        what = f"the secret {found[0]}" if found else repr(value)
+        what = f"the secret {found[0]}" if found else quoted(value)
         raise Stop(f"sending the header {name}: {what} holds characters that a header cannot; correct it")
     return revealed
 

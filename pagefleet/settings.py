@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     """Between two looks of a worker at arq's queue."""
     sweep: float = Field(default=0.5, gt=0)
     """Between two looks of a scheduler at what is due."""
+    hang: float = Field(default=25.0, gt=0)
+    """How long a worker's event loop may stand still before the worker ends, for another to be started: it is there
+    within 30 s. The longest that a page has kept a loop was 0.7 s."""
 
     allow: Annotated[str, AfterValidator(_places)] = ""
     """Where crawls may go beside public addresses: `10.0.0.0/8, internal.example:8080`. Each process decides for

@@ -32,8 +32,9 @@ from pagefleet.crawl import Limits, Name, Rate, fingerprint
 from pagefleet.decode import Decoder, MemberPath
 from pagefleet.errors import CrawlError, PagefleetError, Stop
 from pagefleet.fetch import Reply, Send, Wait, check_passing, fetch
-from pagefleet.http import send
+from pagefleet.http import ask
 from pagefleet.page import Checkpoint, Cursor, Page, Request, Response
+from pagefleet.redaction import cut, quoted
 from pagefleet.tasks import LARGE, aside
 from pagefleet.url import origin, safe
 from pagefleet.watch import digest
@@ -52,7 +53,7 @@ def _importable(path: str) -> str:
 class PythonSource(BaseModel):
     """A source written in Python, with its arguments: what `Fleet.enqueue` and `documents` take beside a `Crawl`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     kind: Literal["python"] = "python"
     name: Name | None = None
@@ -161,7 +162,7 @@ class Client:
     Header values may name secrets (`env:NAME`). Parameters may not: a cursor among them is the server's text.
     """
 
-    def __init__(self, client: httpx.AsyncClient, source: PythonSource, budgets: Budgets | None) -> None:
+    def __init__(self, client: httpx.AsyncBaseTransport, source: PythonSource, budgets: Budgets | None) -> None:
         self._client = client
         self._limits = source.limits
         self._budgets = budgets or LocalBudgets(source.rate)
@@ -181,8 +182,7 @@ class Client:
             reply = None
             match step:
                 case Send(request):
-                    await self._budgets(origin(request.url)).token()
-                    reply = await send(self._client, request, self._limits)
+                    reply = await ask(self._client, request, self._limits, self._budgets(origin(request.url)))
                 case Wait(there, cause):
                     await self._budgets(origin(there)).pause(cause)
 
@@ -211,7 +211,7 @@ class Client:
 
 
 async def walk_python(
-    source: PythonSource, checkpoint: Checkpoint, client: httpx.AsyncClient, budgets: Budgets | None
+    source: PythonSource, checkpoint: Checkpoint, client: httpx.AsyncBaseTransport, budgets: Budgets | None
 ) -> AsyncGenerator[Page]:
     """The pages of a source in Python, made bytes, and an empty last one when the generator has returned."""
     generator, cursor = source.load(), checkpoint.cursor
@@ -219,7 +219,8 @@ async def walk_python(
         async with aclosing(generator(Client(client, source, budgets), _value(cursor), **source.arguments)) as flow:
             async for page in flow:
                 if (following := _value(page.cursor)) == cursor and cursor is not None:
-                    raise Stop(f"the source {source.function} yields two pages with the cursor {cursor!r}; they differ")
+                    found = f"yields two pages with the cursor {quoted(cursor)}"
+                    raise Stop(f"the source {source.function} {found}; they differ")
                 cursor = following
                 is_last = cursor is None and await _is_at_end(source, flow)
                 yield _in_bytes(page, cursor, is_last=is_last)
@@ -228,7 +229,7 @@ async def walk_python(
     except PagefleetError:
         raise
     except Exception as error:
-        raise Stop(f"the source {source.function} raised {type(error).__name__}: {error!s:.200}") from error
+        raise Stop(f"the source {source.function} raised {type(error).__name__}: {cut(str(error), 200)}") from error
     yield Page([], cursor, is_last=True)
 
 
@@ -238,7 +239,7 @@ def _value(cursor: Cursor) -> Cursor:
     try:
         return json.loads(json.dumps(cursor))
     except (TypeError, ValueError, RecursionError) as error:
-        raise Stop(f"the cursor {cursor!r:.80} is no JSON value ({error}); yield one that is") from error
+        raise Stop(f"the cursor {quoted(cursor)} is no JSON value ({error}); yield one that is") from error
 
 
 async def _is_at_end(source: PythonSource, flow: AsyncGenerator[Page]) -> bool:

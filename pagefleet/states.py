@@ -32,6 +32,7 @@ TRANSITIONS: dict[tuple[State | None, str], State] = {
     (State.RUNNING, "commit"): State.RUNNING,
     (State.RUNNING, "commit and yield"): State.QUEUED,
     (State.RUNNING, "commit the last page"): State.FINISHED,
+    (State.RUNNING, "split"): State.FINISHED,
     (State.RUNNING, "release"): State.QUEUED,
     (State.RUNNING, "release to snooze"): State.SNOOZED,
     (State.RUNNING, "release as failed"): State.FAILED,

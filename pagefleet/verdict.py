@@ -1,5 +1,6 @@
 """The verdict on a finished crawl, from its counts and signals alone: is it whole, and if not, why not."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -51,6 +52,7 @@ DOUBTS = {
 """What each doubt means."""
 GRAVE = frozenset({"at-cap", "child-below-total", "quarantined"})
 """Doubts that are none: something is missing."""
+MISSING = GRAVE | {"below-total"}
 
 
 def judge(signals: Signals) -> Verdict:
@@ -66,6 +68,23 @@ def judge(signals: Signals) -> Verdict:
         odd.append(("drift", f"{signals.drifts} pages changed at the source while they were committed in parts"))
     finding = Finding.TRUNCATED if missing else Finding.SUSPECT if odd else Finding.COMPLETE
     return Verdict(finding, tuple(missing + odd))
+
+
+def together(parts: Sequence[tuple[str, Verdict]]) -> Verdict:
+    """Of all parts of a crawl, each with its name: every reason once, by the first part that has it."""
+    found: dict[str, list[str]] = {}
+    for name, verdict in parts:
+        for word, sentence in verdict.reasons:
+            found.setdefault(word, []).append(f"{name}: {sentence}")
+    words = sorted(found, key=lambda word: word not in MISSING)
+    reasons = [(word, found[word][0] + _others(len(found[word]) - 1)) for word in words]
+    is_less = any(verdict.finding is Finding.TRUNCATED for _, verdict in parts)
+    finding = Finding.TRUNCATED if is_less else Finding.SUSPECT if reasons else Finding.COMPLETE
+    return Verdict(finding, tuple(reasons))
+
+
+def _others(count: int) -> str:
+    return f" (and so in {count} more)" if count else ""
 
 
 def _meaning(word: str) -> str:

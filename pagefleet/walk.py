@@ -24,6 +24,8 @@ from pagefleet.paginators import Answer, Continue, LinkHeader, LinkObject, NextU
 from pagefleet.paginators.numbers import NARROW
 from pagefleet.paginators.rule import number
 from pagefleet.reading import Reading, head
+from pagefleet.redaction import quoted
+from pagefleet.resume import REPLAY, check
 from pagefleet.url import safe
 from pagefleet.watch import Watch, digest
 
@@ -35,8 +37,6 @@ NARROW_ATTEMPTS = 2
 """At a part of a page all of whose attempts are used up already."""
 POISONOUS = 5
 """Documents in a row that may be left out; behind so many it is the server that fails, and not they."""
-REPLAY = "$replay"
-"""In a cursor: the cursors of documents that are tried again."""
 PARTS = 1_000
 """Answers that one page may be made of."""
 
@@ -48,6 +48,7 @@ def walk(crawl: Crawl, checkpoint: Checkpoint, *, may_be_missing: bool = False, 
     that `may_be_missing` has no documents where its first page is answered with a status of `paginate.past_end`; one
     that `may_set_aside` documents goes on behind those that can never be had.
     """
+    check(crawl, checkpoint.cursor)
     if is_object(checkpoint.cursor) and REPLAY in checkpoint.cursor:
         yield from _replayed(crawl, checkpoint)
         return
@@ -68,6 +69,7 @@ def _replayed(crawl: Crawl, checkpoint: Checkpoint) -> Steps:
     cursors: list[Cursor] = checkpoint.cursor[REPLAY]
     while cursors:
         cursor, *cursors = cursors
+        check(crawl, cursor)
         rest = {REPLAY: cursors} if cursors else None
         page = yield from _Walk(crawl, replace(checkpoint, cursor=cursor)).alone()
         yield replace(page, cursor=rest, is_last=rest is None)
@@ -90,7 +92,7 @@ class _Walk:
         self._cursor, self._delivered = checkpoint.cursor, checkpoint.documents - checkpoint.index
         self._watch, self._total = Watch(crawl, checkpoint.digest), checkpoint.total
         self._is_resumed = checkpoint.cursor is not None
-        self._empties = 0
+        self._empties, self._arrived = 0, 0
         self._parts: list[Sequence[bytes]] = []
         self._skip, self._behind = 0, ""
         self._notice = ""
@@ -99,8 +101,8 @@ class _Walk:
 
     @property
     def _position(self) -> int:
-        """Documents before the next page; behind a fall to the start, fewer than are delivered."""
-        return self._delivered + self._lost - self._skip
+        """Documents of the source before the next page; behind a fall to the start, fewer than are delivered."""
+        return self._rule.before + self._delivered + self._lost - self._skip
 
     def upcoming(self) -> Generator[Send | Wait, Reply, Page | None]:
         """The next page; None when what was fetched is none yet: a part of it, a dead cursor, or what is delivered."""
@@ -123,7 +125,7 @@ class _Walk:
             self._watch.doubt("short-pages")
         if fault := self._watch.fault(self._cursor, page, self._total):
             place = safe(self._rule.request(self._first, self._cursor).url)
-            remedy = f"so the server ignores the cursor {self._cursor!r:.80}; check the crawl's paginate"
+            remedy = f"so the server ignores the cursor {quoted(self._cursor)}; check the crawl's paginate"
             raise Stop(f"reading {place}: {fault}, {remedy}")
         return self._moved_behind(page)
 
@@ -147,7 +149,9 @@ class _Walk:
         read, limits = partial(self._read, request), self._crawl.limits
         if self._is_narrow:
             limits = limits.model_copy(update={"attempts": min(limits.attempts, NARROW_ATTEMPTS)})
-        return (yield from fetch(request, limits, self._dress, read, is_repeatable=is_repeatable))
+        ahead = self._rule.ahead(self._cursor, self._position, self._arrived, self._rule.within(self._total))
+        following = tuple(self._dress(self._rule.request(self._first, cursor)) for cursor in ahead)
+        return (yield from fetch(request, limits, self._dress, read, ahead=following, is_repeatable=is_repeatable))
 
     def _read(self, request: Request, response: Response) -> Answer:
         """An answer, if the response is one; raises `RetryNow` when it may be another the next time."""
@@ -163,13 +167,14 @@ class _Walk:
 
     def _is_past_end(self, response: Response) -> bool:
         """The first page is behind no other: where it is answered with an error, the URL is wrong."""
-        if self._cursor is None and response.status >= HTTPStatus.BAD_REQUEST and not self._may_be_missing:
+        is_first = self._cursor is None and not self._rule.before
+        if is_first and response.status >= HTTPStatus.BAD_REQUEST and not self._may_be_missing:
             return False
         return self._rule.is_past_end(response, self._position, self._total)
 
     def _check_empty(self, answer: Answer) -> None:
         """arXiv and others answer with empty pages now and then: one that cannot be the end is asked for again."""
-        total = self._declared(answer)
+        total = self._rule.within(self._declared(answer))
         is_early = not answer.documents and total is not None and self._position < total
         again = min(AGAIN, self._crawl.limits.attempts - 1)
         if is_early and self._empties < again and self._rule.next(self._cursor, answer) is None:
@@ -213,6 +218,7 @@ class _Walk:
 
     def _page(self, answer: Answer, cursor: Cursor, documents: list[bytes]) -> Page:
         response, total = answer.response, self._declared(answer)
+        self._arrived = len(documents)
         if cursor is None and not isinstance(answer, _End):
             self._watch.see_end(answer, total, is_first=self._cursor is None)
         if self._crawl.cap and self._position + len(documents) >= self._crawl.cap:
@@ -252,7 +258,7 @@ class _Walk:
 
     def _narrowed(self, fault: Exhausted) -> Page | None:
         """A part of a page that stays away, or, for the one document that is at fault, an empty page that says so."""
-        rule, before = self._rule, self._delivered + self._lost
+        rule, before = self._rule, self._rule.before + self._delivered + self._lost
         narrower = rule.narrower(self._cursor, before) if fault.last.is_sent else None
         if narrower is not None:
             self._cursor = narrower
@@ -274,7 +280,7 @@ class _Walk:
         fall = self._rule.fall(self._cursor, self._delivered) if isinstance(self._rule, Opaque) else None
         if fall is None or self._falls[1] > FALLS:
             remedy = f"{FALLS} times before at the same place" if fall else "give the crawl's paginate a fallback"
-            raise Stop(f"going on from the cursor {self._cursor!r:.80}: {death}; {remedy}") from death
+            raise Stop(f"going on from the cursor {quoted(self._cursor)}: {death}; {remedy}") from death
         self._notice = f"{death}; went on {fall.how}, behind {self._delivered} documents"
         if fall.is_unsure:
             self._watch.doubt("moved")

@@ -8,6 +8,8 @@ Styles: offset (offset, limit), page (page, per_page), cursor (cursor), next_url
 and `per_page`. The body is {"data": [...], "meta": {"total": ..., "next": ...}}. Further parameters:
 
     total=0         declares no total            delay=<seconds>   before each answer
+    since=, until=  those whose numbers are so   cap=<count>       lists and counts no more than this
+    each=7, rest=3  those whose number divided by 7 leaves 3; no rest: all
     pad=<bytes>     more of each document        origin=<url>      where next links lead to
     fault=<FAULTS>  the first `times` requests of each URL fare so, or each with `chance`, or all; a status may
                     come with Retry-After: `after=<seconds>`, or `after_date=<seconds>` for its form as a date
@@ -88,6 +90,8 @@ class Api:
 
     def __init__(self, latency: float) -> None:
         self.url = ""
+        self.status = 0
+        """What every collection is answered with, if it is not 0."""
         self._latency = latency
         self._asked: list[Asked] = []
         self._times: Counter[str] = Counter()
@@ -147,7 +151,7 @@ class Api:
         return web.Response(status=204)
 
     async def _collection(self, request: web.Request) -> web.StreamResponse:
-        fault = self._fault(request)
+        fault = str(self.status) if self.status else self._fault(request)
         if fault == "html":
             return web.Response(text="<html>Please enable JavaScript</html>", content_type="text/html")
         if fault.isdigit():
@@ -179,7 +183,8 @@ async def _say(request: web.Request) -> web.Response:
 def _page(request: web.Request, *, is_stuck: bool) -> tuple[dict[str, str], bytes]:
     """Headers and body of the page that was asked for."""
     query, name = request.query, request.match_info["name"]
-    style, count, size = query.get("style", "offset"), int(query.get("count", 1000)), int(query.get("size", 10))
+    numbers = _numbers(query)
+    style, count, size = query.get("style", "offset"), len(numbers), int(query.get("size", 10))
     size = min(size, int(query.get("limit", size)), int(query.get("per_page", size)))
     asked = {
         "page": (int(query.get("page", 1)) - 1) * size,
@@ -194,8 +199,18 @@ def _page(request: web.Request, *, is_stuck: bool) -> tuple[dict[str, str], byte
         meta |= {"next_url": {"next": url}, "cursor": {"next": f"{end}{CURSOR}"}}.get(style, {})
         if style == "link_header":
             headers["link"] = f'</first>; rel="first"; title="a, <b>; c", <{url}>; rel="next"'
-    documents = b" ,\n".join(document(name, number, int(query.get("pad", 0))) for number in range(start, end))
+    documents = b" ,\n".join(document(name, number, int(query.get("pad", 0))) for number in numbers[start:end])
     return headers, b'{ "meta": ' + json.dumps(meta).encode() + b',\r\n"data": [ ' + documents + b" ] }\n"
+
+
+def _numbers(query: Mapping[str, str]) -> range:
+    """Of the documents that are asked for."""
+    count = int(query.get("count", 1000))
+    numbers = range(max(0, int(query.get("since", 0))), min(count, int(query.get("until", count))))
+    if "rest" in query:
+        each = int(query["each"])
+        numbers = range(numbers.start + (int(query["rest"]) - numbers.start) % each, numbers.stop, each)
+    return numbers[: int(query.get("cap", count))]
 
 
 def _retry_after(query: Mapping[str, str]) -> dict[str, str]:

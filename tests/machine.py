@@ -60,22 +60,23 @@ class Machine:
             "appendonly": "yes",
         }
         words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
-        self.redis = self._start([str(server), *words], environment)
+        self.redis = self.start([str(server), *words], environment)
 
     def start_worker(self, concurrency: int = 10, *, url: str | None = None, processes: int = 1) -> Child:
         """One more worker; `url` when it reaches Redis another way."""
         words = ["--concurrency", str(concurrency), "--processes", str(processes)]
-        child = self._start([sys.executable, "-m", "pagefleet_worker", "--redis", url or self.url, *words])
+        child = self.start([sys.executable, "-m", "pagefleet_worker", "--redis", url or self.url, *words])
         self.workers.append(child)
         return child
 
     def start_scheduler(self) -> Child:
         """One more scheduler."""
-        child = self._start([sys.executable, "-m", "pagefleet_scheduler", "--redis", self.url])
+        child = self.start([sys.executable, "-m", "pagefleet_scheduler", "--redis", self.url])
         self.schedulers.append(child)
         return child
 
-    def _start(self, command: list[str], more: Mapping[str, str] | None = None) -> Child:
+    def start(self, command: list[str], more: Mapping[str, str] | None = None) -> Child:
+        """Any program, below `place`."""
         environment = {**self._environment, **(more or {})}
         with (self.place / "log").open("ab") as log:
             child = subprocess.Popen(

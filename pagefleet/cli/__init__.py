@@ -11,7 +11,8 @@ probe.py        `pagefleet probe`, and `pagefleet crawl` of a URL
 demo.py         `pagefleet demo`
 airports.py     its server, and its data
 local.py        workers and a scheduler as child processes
-output.py       documents into a file, each once, across interruptions
+output.py       where documents go: a file, a pipe
+writing.py      documents into one of these, each once, across interruptions
 progress.py     what a crawl is doing, on stderr
 interrupts.py   Ctrl-C, once and twice
 ending.py       an error as one line and a status

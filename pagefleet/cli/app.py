@@ -150,7 +150,7 @@ def list_crawls(redis: Redis = None) -> int:
 
 @app.command()
 def show(crawl_id: Id, redis: Redis = None) -> int:
-    """Show all about one crawl: state, counts, checkpoint, lease, readers, verdict, and its last pages."""
+    """Show all about one crawl: state, counts, checkpoint, lease, readers, verdict, last pages, and what moved it."""
 
     async def told(fleet: Fleet) -> None:
         _print(*await shown.crawl(fleet, fleet.crawl(crawl_id)))

@@ -21,8 +21,9 @@ from pagefleet.cli.progress import Progress, beside
 from pagefleet.crawlfile import parse
 from pagefleet.embedded import embedded
 from pagefleet.errors import PagefleetError
-from pagefleet.fleet import Fleet, Handle, Status
+from pagefleet.fleet import Fleet, Handle
 from pagefleet.settings import ALL
+from pagefleet.status import Status
 
 LOOK = 0.02
 """Seconds between two looks at a crawl whose next state somebody waits for."""

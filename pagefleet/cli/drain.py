@@ -7,14 +7,16 @@ from pathlib import Path
 from pagefleet.cli.ending import INCOMPLETE
 from pagefleet.cli.interrupts import Interrupts
 from pagefleet.cli.local import LocalFleet
-from pagefleet.cli.output import Output, ReaderGone, Writing
+from pagefleet.cli.output import Output, ReaderGone
 from pagefleet.cli.progress import Progress, say, size
+from pagefleet.cli.writing import Writing
 from pagefleet.crawl import Crawl
 from pagefleet.credentials import written
 from pagefleet.errors import CrawlCancelled, CrawlFailed
-from pagefleet.fleet import Fleet, Handle, Status
+from pagefleet.fleet import Fleet, Handle
 from pagefleet.settings import ALL
 from pagefleet.states import State
+from pagefleet.status import Status
 from pagefleet.tasks import ended
 from pagefleet.url import origin
 from pagefleet.verdict import Finding
@@ -50,14 +52,14 @@ class Drain:
             async with Writing(handle, self._output) as writing:  # an output that cannot be written starts no crawl
                 await fleet.enqueue(self._crawl)
                 await _go_on(handle, is_begun=await writing.begin())
-                if (await handle.status()).state.is_over:
+                if (await handle.status()).is_over:
                     await writing.copy()
                 else:
                     await self._work(handle, fleet.url, writing, ALL if redis is None else _typed(self._crawl))
             if redis is None:
                 await handle.pause()  # the next crawl in this directory is not to go on with this one as well
             status = await handle.status()
-            if status.state.is_over:
+            if status.is_over:
                 say(summary(status))
                 is_whole = status.verdict is None or status.verdict.finding is Finding.COMPLETE
                 return 0 if is_whole else INCOMPLETE

@@ -1,8 +1,4 @@
-"""Documents into a file as JSON Lines: every document once, however often the writing was interrupted.
-
-The consumer's acknowledgement in Redis carries the length that the file had at that document. Whoever goes on cuts
-the file there first: what was written behind it, half a line perhaps, comes again with the same ids.
-"""
+"""Where documents go, as JSON Lines: a file, which can be cut to what it held before, or a stream, which cannot."""
 
 import asyncio
 import errno
@@ -12,22 +8,16 @@ import os
 import select
 import sys
 from collections.abc import Sequence
-from contextlib import aclosing
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import BinaryIO, Protocol
 
 from pagefleet.cli.ending import Refused
 from pagefleet.cli.progress import Manner, beside
 from pagefleet.errors import PagefleetError
-from pagefleet.fleet import Handle
 from pagefleet.page import Document
-from pagefleet.tasks import ended
 
 MARKED = 4096
 """Bytes at the end of a file that it is known by."""
-NONE = "0-0"
-"""The id before the first document."""
 
 
 class OutputError(PagefleetError):
@@ -92,7 +82,7 @@ class JsonLinesFile:
 
     def check(self, note: str | None) -> None:
         """A note is the length that was written, and what stood at its end; behind that a crash may have left more."""
-        (written, mark), length = _parsed(note), self._length()
+        (written, mark), length = parsed(note), self._length()
         if length and note is None:
             raise Refused(
                 f"writing {self._path}: it holds {length:,} bytes that are not from this crawl; move it away or give "
@@ -111,7 +101,7 @@ class JsonLinesFile:
             )
 
     def go_on(self, note: str | None) -> bool:
-        written, _ = _parsed(note)
+        written, _ = parsed(note)
         if self._length() < written:
             return False
         try:
@@ -236,67 +226,7 @@ def lines(documents: Sequence[Document]) -> bytes:
 BREAKS = bytes.maketrans(b"\r\n", b"  ")
 
 
-def _parsed(note: str | None) -> tuple[int, str]:
-    written, _, mark = (note or "0").partition(" ")
+def parsed(note: str | None) -> tuple[int, str]:
+    """The length that was written, and its mark."""
+    written, mark, *_ = [*(note or "0").split(" "), ""]
     return int(written), mark
-
-
-class Writing:
-    """One crawl's documents on their way into one output.
-
-    Inside the block the output is this process' own, but nothing is changed before `begin`.
-    """
-
-    def __init__(self, handle: Handle, output: Output) -> None:
-        self._handle = handle
-        self._output = output
-        self._after: str | None = None
-        self._note: str | None = None
-        self._busy = asyncio.Lock()
-
-    async def __aenter__(self) -> Self:
-        self._output.open()
-        try:
-            self._after, self._note = await self._handle.position(self._output.consumer) or (None, None)
-            self._output.check(self._note)
-        except BaseException:
-            self._output.close()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._output.close()
-
-    async def begin(self) -> bool:
-        """Get ready to write; answers whether it goes on with what was written before.
-
-        Raises `Refused` when what it has to begin with is no longer there.
-        """
-        if not self._output.go_on(self._note):
-            self._after = None
-        if self._after is None:
-            if (await self._handle.status()).trimmed != NONE:
-                raise Refused(
-                    f"writing all documents of {self._handle.id}: the first of them have been read, and dropped to "
-                    f"make room; crawl again under another --name"
-                )
-            await self._handle.forget(self._output.consumer)  # a consumer only goes forwards
-            await self._handle.acknowledge(self._output.consumer, NONE, "0")  # nothing is dropped before it is written
-        return self._after not in (None, NONE)
-
-    async def copy(self, *, is_following: bool = True) -> None:
-        """Write all documents, to the end of the crawl; or only what is there now."""
-        async with aclosing(self._handle.batches(self._after, is_following=is_following)) as batches:
-            async for batch in batches:
-                async with self._busy:
-                    note = await self._output.write(batch)
-                    self._after = batch[-1].id
-                    await self._handle.acknowledge(self._output.consumer, self._after, note)
-
-    async def finish(self, copying: asyncio.Task[None]) -> None:
-        """End a task that copies, between two writes, and write what is there."""
-        async with self._busy:
-            await ended(copying)
-        await self.copy(is_following=False)

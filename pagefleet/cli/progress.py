@@ -20,12 +20,15 @@ from rich.table import Table
 from rich.text import Text
 
 from pagefleet.errors import PagefleetError
-from pagefleet.fleet import Handle, Status
+from pagefleet.fleet import Handle
 from pagefleet.states import State
+from pagefleet.status import Status
 from pagefleet.tasks import ended
 
 LOOK = 0.25
 """Seconds between two looks at the crawl."""
+REST = 9
+"""Times as long as a look took: thousands of slices are not looked at all the time."""
 SELDOM = 5.0
 """Seconds between two lines where nobody watches them change, and until waiting is worth a word."""
 WINDOW = 10.0
@@ -85,7 +88,8 @@ class Look:
 
     def _counts(self) -> list[str]:
         status = self.status
-        counts = [_count(status.pages, "page"), size(status.bytes), f"{self.rate:,.0f} documents/s"]
+        slices = [f"{status.slices_over:,} of {status.slices:,} slices"] if status.slices > 1 else []
+        counts = [*slices, _count(status.pages, "page"), size(status.bytes), f"{self.rate:,.0f} documents/s"]
         if self.rate > 0 and status.total is not None and status.total > status.documents:
             counts.append(f"ETA {duration((status.total - status.documents) / self.rate)}")
         if self.workers is not None:
@@ -196,6 +200,7 @@ class Progress:
 
     async def _follow(self) -> None:
         while True:
+            began = time.monotonic()
             try:
                 async with asyncio.timeout(SELDOM):
                     look = await self._watch.look()
@@ -203,7 +208,7 @@ class Progress:
                 self._show_silence()
             else:
                 self._show(look)
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(max(LOOK, REST * (time.monotonic() - began)))
 
     def _show(self, look: Look) -> None:
         if self._is_live:

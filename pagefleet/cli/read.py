@@ -3,10 +3,12 @@
 from contextlib import aclosing, suppress
 
 from pagefleet.cli.ending import Refused
-from pagefleet.cli.output import NONE, Output, Stream, Writing
+from pagefleet.cli.output import Output, Stream
 from pagefleet.cli.progress import Progress
+from pagefleet.cli.writing import Writing
 from pagefleet.errors import PagefleetError
 from pagefleet.fleet import Fleet, Handle
+from pagefleet.results import BEFORE_ALL
 
 UNNAMED = ""
 """Who reads into a stream: nobody that could go on later."""
@@ -21,7 +23,7 @@ async def read(crawl_id: str, redis: str | None, output: Output, *, is_rest: boo
             async with Writing(handle, output) as writing, Progress(handle, manner=output.manner):
                 await writing.begin()
                 await writing.copy()
-        elif is_rest or trimmed == NONE:
+        elif is_rest or trimmed == BEFORE_ALL:
             await _pour(handle, output, trimmed)
         else:
             raise Refused(
@@ -34,8 +36,9 @@ async def _pour(handle: Handle, output: Stream, after: str) -> None:
     """What has been poured makes room while this goes on; when it ends early, nothing waits for it to come back."""
     output.open()
     try:
-        await handle.acknowledge(UNNAMED, after)
-        async with Progress(handle, manner=output.manner), aclosing(handle.batches(after)) as batches:
+        there = after.split()  # one for each slice that lacks some
+        await handle.register(UNNAMED, there)
+        async with Progress(handle, manner=output.manner), aclosing(handle.batches(there)) as batches:
             async for batch in batches:
                 await output.write(batch)
                 await handle.acknowledge(UNNAMED, batch[-1].id)

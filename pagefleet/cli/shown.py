@@ -7,13 +7,18 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pagefleet.cli.output import NONE
 from pagefleet.cli.progress import duration, size
-from pagefleet.fleet import Fleet, Handle, Status
+from pagefleet.fleet import Fleet, Handle
+from pagefleet.results import BEFORE_ALL
 from pagefleet.states import State
+from pagefleet.status import Status
 
 PAGES = 5
 """So many of a crawl's last pages are shown."""
+SLICES = 20
+"""So many of its slices are."""
+EVENTS = 8
+"""And so many of its last events."""
 
 
 def crawls(statuses: list[Status]) -> RenderableType:
@@ -32,15 +37,15 @@ def crawls(statuses: list[Status]) -> RenderableType:
 
 
 async def crawl(fleet: Fleet, handle: Handle) -> list[RenderableType]:
-    """All about one crawl, and its last pages."""
+    """All about one crawl, its last pages, and what moved it last."""
     status = await handle.status()
     facts = Table(box=None, pad_edge=False, show_header=False)
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column(overflow="fold")
     for name, value in [*_facts(status), *await _readers(handle)]:
         facts.add_row(name, Text(value))
-    pages = await _pages(fleet, handle)
-    return [facts, *([pages] if pages.row_count else [])]
+    tables = await _slices(handle), await _pages(fleet, handle), await _events(handle)
+    return [facts, *(table for table in tables if table.row_count)]
 
 
 def _facts(status: Status) -> list[tuple[str, str]]:
@@ -54,10 +59,11 @@ def _facts(status: Status) -> list[tuple[str, str]]:
         ("tries again", status.fault),
         ("snoozes", f"until {_moment(status.until)}: {status.reason}" if status.reason else ""),
         ("documents", f"{status.documents:,}{total}"),
+        ("slices", f"{status.slices:,}, {status.slices_over:,} of them over" if status.slices > 1 else ""),
         ("pages", f"{status.pages:,}, {size(status.bytes)}"),
         ("quarantine", f"{status.quarantined:,} documents that could not be had" if status.quarantined else ""),
         ("stream", f"{status.backlog:,} documents{_dropped(status)}"),
-        ("cursor", _cursor(status)),
+        ("cursor", _cursor(status) if status.slices == 1 else ""),
         ("leases", f"{status.leases}, {status.rescued} of them after a rescue"),
         ("lease", f"{status.worker} until {_moment(status.until)}" if status.worker else ""),
         ("enqueued", _moment(status.enqueued)),
@@ -74,7 +80,7 @@ def _cursor(status: Status) -> str:
 
 
 def _dropped(status: Status) -> str:
-    return f"; those up to {status.trimmed} are read and dropped" if status.trimmed != NONE else ""
+    return f"; those up to {status.trimmed} are read and dropped" if status.trimmed != BEFORE_ALL else ""
 
 
 async def _readers(handle: Handle) -> list[tuple[str, str]]:
@@ -82,11 +88,34 @@ async def _readers(handle: Handle) -> list[tuple[str, str]]:
     return [("reader", f"{name or 'unnamed'}, done with {position}") for name, position in there]
 
 
+async def _slices(handle: Handle) -> Table:
+    """Those that are not over first, for they are what is looked for."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("slice", "which", "state"):
+        table.add_column(column)
+    for column in ("documents", "of"):
+        table.add_column(column, justify="right")
+    slices = sorted((await handle.slices()).items(), key=lambda slice_: slice_[1][1].state is State.FINISHED)
+    for number, (title, status) in slices[:SLICES]:
+        total = f"{status.total:,}" if status.total is not None else "?"
+        table.add_row(number, title, status.state.value, f"{status.documents:,}", total)
+    if slices[SLICES:]:
+        table.add_row("…", f"{len(slices) - SLICES:,} more")
+    return table
+
+
 async def _pages(fleet: Fleet, handle: Handle) -> Table:
     table = Table("page", "documents", "bytes", "status", "ms", "worker", box=None, pad_edge=False, header_style="bold")
     for entry_id, row in reversed(await fleet.redis.xrevrange(handle.keys.ledger, count=PAGES)):
         fields = (row[name].decode() for name in (b"documents", b"bytes", b"status", b"ms", b"worker"))
         table.add_row(entry_id.decode().partition("-")[0], *fields)
+    return table
+
+
+async def _events(handle: Handle) -> Table:
+    table = Table("when", "who", "what", "state after", "why", box=None, pad_edge=False, header_style="bold")
+    for event in (await handle.events())[-EVENTS:]:
+        table.add_row(_moment(event.at), event.who, event.what, event.after.value, Text(event.why))
     return table
 
 

@@ -13,13 +13,14 @@ from pagefleet.page import Cursor, Request
 from pagefleet.paginators.opaque import Opaque
 from pagefleet.paginators.places import Found, Put, Value, in_body, is_structured, put, split, with_body, with_params
 from pagefleet.paginators.rule import Answer
+from pagefleet.redaction import quoted
 from pagefleet.url import joined, safe
 
 
 class Then(BaseModel):
     """How requests with a cursor differ from the first one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     url: str | None = None
     """Another URL, whole or relative to the first; parameters of the first go along only where `keep` names them."""
@@ -60,6 +61,12 @@ class NextCursor(Opaque):
     def members(self) -> tuple[str, ...]:
         return (*super().members(), *in_body(self.next_path, *self.carry.values()))
 
+    def owns(self, cursor: Cursor) -> bool:
+        if not self.carry:
+            return self._fits(cursor)
+        places = {self.param, *self.carry}
+        return is_object(cursor) and {self.param} <= cursor.keys() <= places and self._fits(cursor[self.param])
+
     def ask(self, first: Request, cursor: Cursor) -> Request:
         if cursor is None:
             return first if self.start is None else put(first, {self.param: self.start})
@@ -85,7 +92,8 @@ class NextCursor(Opaque):
             return None
         if is_none or not self._fits(found):
             place = safe(answer.response.url)
-            raise Stop(f"reading {place}: {self.next_path!r} holds no cursor but {found!r:.80}; correct paginate.next")
+            found = quoted(found)
+            raise Stop(f"reading {place}: {self.next_path!r} holds no cursor but {found}; correct paginate.next")
         asked = self.start if cursor is None else cursor[self.param] if self.carry else cursor
         is_over = (self.repeated == "end" and found == asked) or (self.empty == "end" and not answer.documents)
         if is_over:
@@ -130,6 +138,9 @@ class Continue(Opaque):
     def members(self) -> tuple[str, ...]:
         return (*super().members(), *in_body(self.next_path, self.complete))
 
+    def owns(self, cursor: Cursor) -> bool:
+        return is_object(cursor) and len(cursor) > 0
+
     def ask(self, first: Request, cursor: Cursor) -> Request:
         return first if cursor is None else with_params(first, cursor)
 
@@ -137,7 +148,7 @@ class Continue(Opaque):
         found = answer.find(self.next_path)
         if found and (not is_object(found) or any(isinstance(value, dict | list) for value in found.values())):
             place = safe(answer.response.url)
-            raise Stop(f"reading {place}: {self.next_path!r} holds no parameters but {found!r:.80}")
+            raise Stop(f"reading {place}: {self.next_path!r} holds no parameters but {quoted(found)}")
         return found or None
 
     def is_part(self, answer: Answer) -> bool:

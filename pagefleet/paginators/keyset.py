@@ -5,12 +5,13 @@ from typing import Any, Literal, cast
 
 from pydantic import Field, model_validator
 
-from pagefleet.decode import MemberPath, parse_path, value_at
+from pagefleet.decode import MemberPath, is_array, parse_path, value_at
 from pagefleet.errors import Stop
 from pagefleet.page import Cursor, Request
 from pagefleet.paginators.numbers import check_both, sized
 from pagefleet.paginators.places import Put, Value, put
-from pagefleet.paginators.rule import Answer, Rule
+from pagefleet.paginators.rule import Answer, Rule, is_count
+from pagefleet.redaction import quoted
 from pagefleet.url import safe
 
 MOST_SEEN = 2_000
@@ -46,6 +47,15 @@ class Keyset(Rule):
             raise ValueError("tie and tie_param go together: the field that is unique, and its filter")
         return self
 
+    def fits(self, cursor: Cursor) -> bool:
+        if cursor is None:
+            return True
+        if not is_array(cursor) or len(cursor) != len(("value", "tie", "seen", "most")):
+            return False
+        value, tie, seen, most = cursor
+        is_placed = _is_value(value) and (_is_value(tie) if self.tie else tie is None)
+        return is_placed and is_array(seen) and all(isinstance(one, str) for one in seen) and is_count(most)
+
     def request(self, first: Request, cursor: Cursor) -> Request:
         values: dict[str, Any] = sized(self.limit_param, self.limit)
         if cursor is not None:
@@ -62,8 +72,8 @@ class Keyset(Rule):
         fresh = [document for document in documents if _digest(document) not in cursor[2]]
         if documents and not fresh and 1 < len(documents) >= cursor[3]:
             raise Stop(
-                f"{len(documents)} documents, a whole page, have the same {self.field!r}, {cursor[0]!r:.80}, and what "
-                f"comes behind them cannot be asked for; ask for larger pages, or give paginate a tie"
+                f"{len(documents)} documents, a whole page, have the same {self.field!r}, {quoted(cursor[0])}, and "
+                f"what comes behind them cannot be asked for; ask for larger pages, or give paginate a tie"
             )
         return fresh
 
@@ -73,15 +83,15 @@ class Keyset(Rule):
         value, tie = self._value(answer, self.field), self._value(answer, self.tie) if self.tie else None
         if cursor is not None and [value, tie] == cursor[:2] and not self.inclusive:
             raise Stop(
-                f"two pages end at {self.field!r} = {value!r:.80}: {self.param!r} does not filter; correct paginate"
+                f"two pages end at {self.field!r} = {quoted(value)}: {self.param!r} does not filter; correct paginate"
             )
         seen = self._digests(answer, value)
         if cursor is not None and cursor[0] == value:
             seen = [*cursor[2], *seen]
         if len(seen) > MOST_SEEN:
             raise Stop(
-                f"more than {MOST_SEEN} documents have the same {self.field!r}, {value!r:.80}; give paginate a tie, or "
-                f"a field that tells more of them apart"
+                f"more than {MOST_SEEN} documents have the same {self.field!r}, {quoted(value)}; give paginate a tie, "
+                f"or a field that tells more of them apart"
             )
         return [value, tie, seen, max(len(answer.documents) + answer.dropped, cursor[3] if cursor else 0)]
 
@@ -105,7 +115,7 @@ class Keyset(Rule):
         value = answer.find(f"last:{path}")
         if not _is_value(value):
             place = safe(answer.response.url)
-            raise Stop(f"reading {place}: the last document has no {path!r} to go on from but {value!r:.80}")
+            raise Stop(f"reading {place}: the last document has no {path!r} to go on from but {quoted(value)}")
         return cast("Value", value)
 
 

@@ -14,13 +14,17 @@ from pagefleet.page import Cursor, Request
 from pagefleet.paginators.opaque import Opaque
 from pagefleet.paginators.places import Found, in_body, with_body
 from pagefleet.paginators.rule import Answer
-from pagefleet.url import joined, safe
+from pagefleet.redaction import quoted
+from pagefleet.url import is_whole, joined, safe
 
 TEMPLATE = re.compile(r"\{[?&;#/.+]?[\w,.*%:]*\}")
 """An expression of RFC 6570: HAL leaves it for the reader to fill in, and empty is right."""
 
 
 class _Link(Opaque):
+    def owns(self, cursor: Cursor) -> bool:
+        return isinstance(cursor, str) and is_whole(cursor)
+
     def ask(self, first: Request, cursor: Cursor) -> Request:
         return first if cursor is None else replace(first, url=str(cursor))
 
@@ -56,7 +60,7 @@ class NextUrl(_Link):
         found = answer.find(self.next_path)
         link = found.get("href") if is_object(found) else found
         if link and not isinstance(link, str):
-            raise Stop(f"reading {safe(answer.response.url)}: {self.next_path!r} holds no URL but {found!r:.80}")
+            raise Stop(f"reading {safe(answer.response.url)}: {self.next_path!r} holds no URL but {quoted(found)}")
         return joined(answer.response.url, TEMPLATE.sub("", link)) if link else None
 
     def is_pointed(self, answer: Answer) -> bool:
@@ -76,6 +80,12 @@ class LinkObject(_Link):
     def members(self) -> tuple[str, ...]:
         return (*super().members(), *in_body(self.next_path))
 
+    def owns(self, cursor: Cursor) -> bool:
+        if not is_object(cursor):
+            return super().owns(cursor)
+        is_mergeable = cursor.get("merge") is False or is_object(cursor.get("body") or {})
+        return cursor.keys() == {"href", "body", "merge"} and is_mergeable and super().owns(cursor["href"])
+
     def ask(self, first: Request, cursor: Cursor) -> Request:
         if not is_object(cursor):
             return first if cursor is None else replace(first, method="GET", url=str(cursor), body=None)
@@ -90,7 +100,7 @@ class LinkObject(_Link):
             return None
         href = link.get("href")
         if not isinstance(href, str) or not href:
-            raise Stop(f"reading {safe(answer.response.url)}: the link {self.rel!r} has no href but {href!r:.80}")
+            raise Stop(f"reading {safe(answer.response.url)}: the link {self.rel!r} has no href but {quoted(href)}")
         href = joined(answer.response.url, TEMPLATE.sub("", href))
         if str(link.get("method", "GET")).upper() != "POST":
             return href
@@ -120,7 +130,7 @@ def _json(body: bytes) -> Any:
 
 def _over(body: Any, other: Any) -> dict[str, Any]:
     if not is_object(body or {}) or not is_object(other or {}):
-        raise Stop(f"a link's body {other!r:.80} is to be merged with {body!r:.80}, and these are no objects")
+        raise Stop(f"a link's body {quoted(other)} is to be merged with {quoted(body)}, and these are no objects")
     return {**(body or {}), **(other or {})}
 
 

@@ -6,21 +6,75 @@ fault. The cursor is then `{"$narrow": [position, width, end]}`: `width` documen
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pagefleet.decode import is_object
+from pagefleet.decode import is_array, is_object
 from pagefleet.page import Cursor, Request, Response
 from pagefleet.paginators.places import Found, Put, in_body, put
-from pagefleet.paginators.rule import PAST_THE_END, Answer, Rule, number
+from pagefleet.paginators.rule import PAST_THE_END, Answer, Rule, is_count, number
 
 NARROW = "$narrow"
 
 
+class Span(BaseModel):
+    """A range of pages: from page `first` to before page `behind` (None: to the end), counted from 0, of `of` documents
+    each."""
+
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
+
+    first: int
+    behind: int | None
+    of: int
+
+
 class _Counting(Rule):
-    """Positions count documents from 0, whatever the parameter counts."""
+    """Positions count documents from 0, whatever the parameter counts, and wherever its span begins."""
 
     param: Put
     start: int
+    span: Span | None = None
+    """What of the pages a slice has; None: all of them."""
+    window: int = Field(default=1, gt=0, le=64)
+    """Pages that may be asked for at once. They arrive in order all the same; how many it is adapts to the server."""
+
+    def ahead(self, cursor: Cursor, position: int, count: int, total: int | None) -> list[Cursor]:
+        if is_object(cursor) or not count:
+            return []
+        places = [position + count * n for n in range(1, self.window) if total is None or position + count * n < total]
+        return [self._after(cursor, n, count) for n, _ in enumerate(places, 1)]
+
+    @property
+    def before(self) -> int:
+        return self.span.first * self.span.of if self.span else 0
+
+    def within(self, total: int | None) -> int | None:
+        if self.span is None or self.span.behind is None:
+            return total
+        end = self.span.behind * self.span.of
+        return end if total is None else min(total, end)
+
+    @property
+    def _begin(self) -> int:
+        """What the parameter says of the first page."""
+        raise NotImplementedError
+
+    @property
+    def _end(self) -> int | None:
+        """The position behind the last document of the span, as `_position` has it; None: it has no end."""
+        raise NotImplementedError
+
+    def next(self, cursor: Cursor, answer: Answer) -> Cursor:
+        following = super().next(cursor, answer)
+        is_over = following is not None and self._end is not None and self._place(following) >= self._end
+        return None if is_over else following
+
+    def _place(self, cursor: Cursor) -> int:
+        """The position of a cursor of either kind."""
+        return int(cursor[NARROW][0]) if is_object(cursor) else self._position(cursor)
+
+    def _after(self, cursor: Cursor, pages: int, count: int) -> Cursor:
+        """So many pages of so many documents behind a cursor."""
+        raise NotImplementedError
 
     def _sized(self) -> tuple[str | None, int | None]:
         """How many documents to ask for: where that goes, and what it says."""
@@ -34,13 +88,27 @@ class _Counting(Rule):
         """Of the first document of a cursor's page."""
         raise NotImplementedError
 
+    def fits(self, cursor: Cursor) -> bool:
+        if is_object(cursor):
+            return cursor.keys() == {NARROW} and self._is_narrow(cursor[NARROW])
+        return cursor is None or (isinstance(cursor, int) and not isinstance(cursor, bool))
+
+    def _is_narrow(self, said: Any) -> bool:
+        size = self._sized()[1]
+        if size is None or not is_array(said) or len(said) != len(("position", "width", "end")):
+            return False
+        if not all(map(is_count, said)):
+            return False
+        position, width, end = said
+        return bool(width > 0 and size % width == 0 and position < end <= position + size)
+
     def request(self, first: Request, cursor: Cursor) -> Request:
         place, size = self._sized()
         if is_object(cursor):
             position, size, _ = cursor[NARROW]
             said = self._said(position, size)
         else:
-            said = self.start if cursor is None else int(cursor)
+            said = self._begin if cursor is None else int(cursor)
         return put(first, {self.param: said, **sized(place, size)})
 
     def is_past_end(self, response: Response, delivered: int, total: int | None) -> bool:
@@ -97,7 +165,19 @@ class Offset(_Counting):
         return self.start + position
 
     def _position(self, cursor: Cursor) -> int:
-        return 0 if cursor is None else int(cursor) - self.start
+        return (self._begin if cursor is None else int(cursor)) - self.start
+
+    @property
+    def _begin(self) -> int:
+        return self.start + self.before
+
+    @property
+    def _end(self) -> int | None:
+        return self.span.behind * self.span.of if self.span and self.span.behind is not None else None
+
+    def fresh(self, cursor: Cursor, documents: list[bytes]) -> list[bytes]:
+        """Those before the end of the span: pages may have become larger than they were when it was laid out."""
+        return documents if self._end is None else documents[: max(0, self._end - self._place(cursor))]
 
     def after(self, cursor: Cursor, answer: Answer) -> Cursor:
         if not answer.documents:
@@ -106,6 +186,9 @@ class Offset(_Counting):
             position, width, end = cursor[NARROW]
             return self._onward(position + len(answer.documents), end, width)
         return self._said(self._position(cursor) + len(answer.documents), 1)
+
+    def _after(self, cursor: Cursor, pages: int, count: int) -> Cursor:
+        return self._said(self._position(cursor) + pages * count, 1)
 
     def is_clamped(self, cursor: Cursor, count: int, total: int | None) -> bool:
         done = 0 if is_object(cursor) else self._position(cursor)
@@ -141,17 +224,32 @@ class PageNumber(_Counting):
         return self.start + position // width
 
     def _position(self, cursor: Cursor) -> int:
-        return 0 if cursor is None else (int(cursor) - self.start) * (self.size or 1)
+        return ((self._begin if cursor is None else int(cursor)) - self.start) * (self.size or 1)
+
+    @property
+    def _begin(self) -> int:
+        return self.start + (self.span.first if self.span else 0)
+
+    @property
+    def _end(self) -> int | None:
+        return self.span.behind * (self.size or 1) if self.span and self.span.behind is not None else None
+
+    def fresh(self, cursor: Cursor, documents: list[bytes]) -> list[bytes]:
+        """None of a page behind the span, which is asked for only behind a document that could not be had."""
+        return documents if self._end is None or self._place(cursor) < self._end else []
 
     def after(self, cursor: Cursor, answer: Answer) -> Cursor:
         if is_object(cursor):
             position, width, end = cursor[NARROW]
             return self._onward(position + width, end, width) if answer.documents else None
-        following = (self.start if cursor is None else int(cursor)) + 1
+        following = (self._begin if cursor is None else int(cursor)) + 1
         pages = number(answer.find(self.pages)) if self.pages else None
         if pages is not None:
             return following if following - self.start < pages else None
         return following if answer.documents else None
+
+    def _after(self, cursor: Cursor, pages: int, count: int) -> Cursor:
+        return (self._begin if cursor is None else int(cursor)) + pages
 
     def narrower(self, cursor: Cursor, before: int) -> Cursor:
         """Pages of a server that does not keep to the size are at other positions than is thought: not of these."""

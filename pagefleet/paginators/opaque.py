@@ -15,6 +15,7 @@ from pagefleet.page import Cursor, Request, Response
 from pagefleet.paginators.keyset import Keyset
 from pagefleet.paginators.numbers import Offset, PageNumber
 from pagefleet.paginators.rule import Answer, Rule, Sign, shows
+from pagefleet.redaction import quoted
 
 FALLEN, CURSOR, KEYSET = "$fallback", "$cursor", "$keyset"
 RESTART = "restart"
@@ -66,6 +67,19 @@ class Opaque(Rule):
     def _fallen(self, cursor: Cursor) -> Keyset | Offset | PageNumber | None:
         """The rule of a cursor that is no longer the server's."""
         return self._position if is_object(cursor) and FALLEN in cursor else None
+
+    def fits(self, cursor: Cursor) -> bool:
+        if rule := self._fallen(cursor):
+            return cursor.keys() == {FALLEN} and rule.fits(cursor[FALLEN])
+        if is_object(cursor) and any(name.startswith("$") for name in cursor):
+            is_keyset = isinstance(self.fallback, Keyset) and self.fallback.fits(cursor.get(KEYSET))
+            is_ours = cursor.keys() == ({CURSOR, KEYSET} if is_keyset else {CURSOR})
+            return is_ours and cursor[CURSOR] is not None and self.owns(cursor[CURSOR])
+        return cursor is None or self.owns(cursor)
+
+    def owns(self, cursor: Cursor) -> bool:
+        """Could this be a cursor of the server's?"""
+        return False
 
     def request(self, first: Request, cursor: Cursor) -> Request:
         if rule := self._fallen(cursor):
@@ -126,7 +140,7 @@ class Opaque(Rule):
         """The safest position that needs no cursor; None: there is none."""
         if isinstance(self.fallback, Keyset):
             anchor = _anchor(cursor)
-            where = "the first page" if anchor is None else f"{self.fallback.field} {anchor[0]!r:.80}"
+            where = "the first page" if anchor is None else f"{self.fallback.field} {quoted(anchor[0])}"
             return Fall({FALLEN: anchor} if anchor else None, 0, f"behind {where}")
         if isinstance(self.fallback, Offset | PageNumber):
             at, skip = self.fallback.at(delivered)

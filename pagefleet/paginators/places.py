@@ -21,6 +21,7 @@ from pydantic import AfterValidator
 from pagefleet.decode import parse_path
 from pagefleet.errors import Stop
 from pagefleet.page import Request
+from pagefleet.redaction import cut
 from pagefleet.url import safe
 
 HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -75,8 +76,9 @@ def put(request: Request, values: Mapping[str, Any]) -> Request:
     """The request with these values in their places; raises `Stop` when one does not fit."""
     try:
         return _put_in(request, values)
-    except (UnicodeError, ValueError, AttributeError, httpx.InvalidURL) as error:
-        raise Stop(f"going on from {safe(request.url)}: {error!s:.200}; the cursor does not fit there") from error
+    except (UnicodeError, ValueError, AttributeError, TypeError, httpx.InvalidURL) as error:
+        fault = cut(str(error), 200)
+        raise Stop(f"going on from {safe(request.url)}: {fault}; the cursor does not fit there") from error
 
 
 def _put_in(request: Request, values: Mapping[str, Any]) -> Request:

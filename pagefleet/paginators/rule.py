@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeGuard
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
@@ -52,7 +52,7 @@ def number(value: Any) -> int | None:
     """A count, if it is one; some servers write it as text, and -1 for one that they do not know."""
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,18}\s*", value):
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if is_count(value) else None
 
 
 def _sign(text: str) -> str:
@@ -74,10 +74,17 @@ def shows(signs: Sequence[str], response: Response) -> bool:
     return False
 
 
+def is_count(value: Any) -> TypeGuard[int]:
+    """Is it a whole number, and not negative?"""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
 class Rule(BaseModel):
     """A paginator. Frozen; part of a crawl's description."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+    model_config = ConfigDict(
+        defer_build=True, frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True
+    )
 
     more: Found | None = None
     """Where an answer says whether there is more; false or missing: this was the last page."""
@@ -95,6 +102,10 @@ class Rule(BaseModel):
         """Paths in the body that `next` needs."""
         return in_body(self.more, self.done)
 
+    def fits(self, cursor: Cursor) -> bool:
+        """Could this JSON value be the cursor of a page?"""
+        return cursor is None
+
     def request(self, first: Request, cursor: Cursor) -> Request:
         """What fetches the page of a cursor; None: the first page."""
         return first
@@ -110,6 +121,20 @@ class Rule(BaseModel):
     def after(self, cursor: Cursor, answer: Answer) -> Cursor:
         """The same, for an answer that does not say whether it is the last."""
         return None
+
+    @property
+    def before(self) -> int:
+        """Documents of the source before the first page."""
+        return 0
+
+    def within(self, total: int | None) -> int | None:
+        """Documents of the source before the last page's end, if there are `total` in all; None: nobody knows."""
+        return total
+
+    def ahead(self, cursor: Cursor, position: int, count: int, total: int | None) -> list[Cursor]:
+        """The cursors that should follow this one, whose page has so many documents before it, if each page holds
+        `count` and all of them `total`: they may be asked for before this page is there."""
+        return []
 
     def fresh(self, cursor: Cursor, documents: list[bytes]) -> list[bytes]:
         """Those of a page's documents that were not on the page before."""

@@ -26,7 +26,7 @@ async def probe(
     url: str,
     headers: Mapping[str, str] | None = None,
     *,
-    client: httpx.AsyncClient | None = None,
+    client: httpx.AsyncBaseTransport | None = None,
     say: Callable[[str], None] = _ignore,
 ) -> Probed:
     """Find out how a URL is paginated, with few requests, one at a time.
@@ -51,7 +51,7 @@ async def probe(
             await ours.aclose()
 
 
-async def _done(step: Send | Wait, client: httpx.AsyncClient, say: Callable[[str], None]) -> Reply:
+async def _done(step: Send | Wait, client: httpx.AsyncBaseTransport, say: Callable[[str], None]) -> Reply:
     if isinstance(step, Send):
         return await send(client, step.request, LIMITS)
     seconds = step.cause.seconds

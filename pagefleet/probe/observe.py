@@ -14,6 +14,7 @@ from pagefleet.paginators import parse_link
 from pagefleet.probe.envelope import link_arrays, places, scalars
 from pagefleet.probe.observation import Member, Observation, Place
 from pagefleet.probe.words import is_count, is_next, is_token, is_total, plain
+from pagefleet.redaction import quoted
 
 GROUPS = 6
 """Groups of siblings in HTML that are looked at."""
@@ -118,7 +119,7 @@ def _markup(
         return Observation(response, name, tuple(found), (*elements.html_members(page), *headers), rels)
     root, names = elements.parsed_xml(response.body), elements.Names()
     if fault := elements.said_error(root):
-        raise Stop(f"OAI-PMH answers with an error: {fault!r:.200}")
+        raise Stop(f"OAI-PMH answers with an error: {quoted(fault, 200)}")
     found = elements.xml_places(root, names, response.url)
     members = tuple(elements.xml_members(root, names, found[0].path if found else ""))
     return Observation(response, name, tuple(found), (*members, *headers), rels, namespaces=dict(names.needed))

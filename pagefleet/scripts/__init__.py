@@ -4,20 +4,23 @@ A step is sent again, the same bytes, for as long as the answer is only that Red
 (`connection.patiently`): each script tells a repetition from a first time.
 """
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from itertools import count
 from typing import Any, Literal
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 
 from pagefleet import keys as key
-from pagefleet.connection import is_out_of_memory, patiently
+from pagefleet.connection import Line, is_out_of_memory, packed, patiently
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Quarantined, encode
+from pagefleet.slices import Bounds
 
 Commitment = Literal[
     "committed",
@@ -60,6 +63,17 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """The end of a slice of which nothing is delivered: `parts` are the bounds of its children."""
+
+    commit: str
+    """As in a `Part`."""
+    at: Checkpoint
+    parts: Sequence[Bounds]
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Committed:
     """What came of a commit: the answer, the slice's state after it, documents delivered, and in the stream."""
 
@@ -82,17 +96,29 @@ class Scripts:
 
     def __init__(self, redis: Redis, patience: float) -> None:
         self._redis = redis
+        self._line = Line(redis)
         self._patience = patience
-        self._scripts: dict[str, Any] = {}
 
-    async def _run(self, name: str, keys: Sequence[str], *args: Any) -> Any:
-        script = self._script(name)
-        return await patiently(lambda: script(keys=keys, args=args), f"the {name} script", self._patience)
+    async def _run(self, name: str, keys: Sequence[str], *args: bytes | str | float) -> Any:
+        call = self._made(name, keys, *args)
+        return await patiently(call, f"the {name} script", self._patience)
 
-    def _script(self, name: str) -> Any:
-        if name not in self._scripts:
-            self._scripts[name] = self._redis.register_script(source(name))
-        return self._scripts[name]
+    def _made(self, name: str, keys: Sequence[str], *args: bytes | str | float) -> Callable[[], Awaitable[Any]]:
+        """A call of a script, to be made as often as need be."""
+        text = self._script(name)
+        command = packed(b"EVALSHA", digest(text), len(keys), *keys, *args)
+
+        async def call() -> Any:
+            try:
+                return await self._line.call(command)
+            except NoScriptError:
+                await self._redis.script_load(text)
+                return await self._line.call(command)
+
+        return call
+
+    def _script(self, name: str) -> str:
+        return source(name)
 
     async def enqueue(
         self, slice_: SliceKeys, description: str, fingerprint: str, backlog: int
@@ -114,7 +140,7 @@ class Scripts:
         async def sent() -> tuple[str, Any]:
             fence = next(fences)
             args = (slice_.tag, lease, fence, _ms(seconds), worker)
-            return fence, await self._script("lease")(keys=slice_.all(), args=args)
+            return fence, await self._made("lease", slice_.all(), *args)()
 
         fence, answer = await patiently(sent, "the lease script", self._patience)
         if answer[0] != b"leased":
@@ -138,6 +164,20 @@ class Scripts:
         )
         answer, state, documents, backlog = await self._run("commit", slice_.all(), *args, *part.arguments)
         return Committed(_text(answer), _text(state), documents, backlog)
+
+    async def split(
+        self, slice_: SliceKeys, split: Split, fence: str, worker: str
+    ) -> tuple[Commitment | Literal["other"], Any]:
+        """Children in place of a slice that has delivered nothing; answers what came of it, and the plan that there is:
+        the bounds of all children. `other`: it was there before, so split by that one."""
+        children = [SliceKeys(slice_.crawl, f"{slice_.number}.{n}") for n, _ in enumerate(split.parts)]
+        keys = [key for child in children for key in (child.slice, child.consumers, child.events)]
+        total = "" if split.total is None else split.total
+        at = split.at
+        args = (slice_.tag, fence, split.commit, at.page, at.index, encode(at.cursor), total, worker)
+        bounds = [encode(part) for part in split.parts]
+        answer, plan = await self._run("split", [*slice_.all(), key.slices(slice_.crawl), *keys], *args, *bounds)
+        return _text(answer), json.loads(plan or "null")
 
     async def renew(self, slice_: SliceKeys, fence: str, seconds: float, fault: str = "") -> str:
         """The lease lasts from now again; answers 'running', or what the slice is instead.
@@ -169,38 +209,61 @@ class Scripts:
 
     async def acknowledge(self, slice_: SliceKeys, consumer: str, document: str, note: str = "") -> None:
         """A consumer is done with all documents up to this id, and leaves itself a note. It only goes forwards."""
-        script = self._script("acknowledge")
+        args = (slice_.tag, consumer, document, note)
 
         async def told() -> Any:
-            args = [slice_.tag, consumer, document, note]
             try:
-                return await script(keys=slice_.all(), args=[*args, 0])
+                return await self._made("acknowledge", slice_.all(), *args, 0)()
             except ResponseError as error:
                 if not is_out_of_memory(error):
                     raise
-                return await script(keys=slice_.all(), args=[*args, 1])
+                return await self._made("acknowledge", slice_.all(), *args, 1)()
 
         await patiently(told, "the acknowledge script", self._patience)
 
-    async def token(self, origin: str, interval: float, most: int, life: float) -> tuple[int, float]:
-        """(tokens, seconds): so many for so long; none until then; or -1 tokens, as many as you like for so long."""
-        args = (interval * 1000, most, _ms(life))
-        tokens, milliseconds = await self._run("token", [key.budget(origin)], *args)
-        return tokens, milliseconds / 1000
+    async def token(
+        self, origin: str, interval: float, most: int, life: float, answered: float | None = None
+    ) -> tuple[int, float, float]:
+        """(tokens, seconds, seconds): so many for so long; none until then; or -1 tokens, as many as you like for so
+        long. And how long the source has been down, 0: it is not; `answered` seconds ago it was not."""
+        args = (interval * 1000, most, _ms(life), _ago(answered))
+        tokens, milliseconds, silence = await self._run("token", [key.budget(origin)], *args)
+        return tokens, milliseconds / 1000, silence / 1000
+
+    async def retry(
+        self, origin: str, tag: str, answered: float | None = None, *, is_last: bool = False
+    ) -> tuple[float, float]:
+        """(seconds, seconds): 0, a request may be sent again that met a source which looks as if it were down; or so
+        long nobody asks. And how long it has been down. `is_last`: it is not to be sent again, and the question is
+        whether the slice's crawl may fail; where others have no answer either, it waits as well."""
+        args = (_ago(answered), tag, int(is_last))
+        wait, silence = await self._run("retry", [key.budget(origin)], *args)
+        return wait / 1000, silence / 1000
 
     async def block(self, origin: str, seconds: float) -> None:
         """The source wants no requests from anybody for so long."""
         await self._run("block", [key.budget(origin)], _ms(seconds))
 
 
-WITHOUT_PRELUDE = frozenset({"token", "block"})
+WITHOUT_PRELUDE = frozenset({"token", "retry", "block"})
 
 
+@cache
 def source(name: str) -> str:
     """The text of a script as it is sent."""
     here = files(__name__)
     prelude = "" if name in WITHOUT_PRELUDE else (here / "prelude.lua").read_text()
     return prelude + (here / f"{name}.lua").read_text()
+
+
+@cache
+def digest(text: str) -> str:
+    """By which Redis knows a script."""
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _ago(seconds: float | None) -> int | str:
+    return "" if seconds is None else int(seconds * 1000)
 
 
 def _ms(seconds: float) -> int:

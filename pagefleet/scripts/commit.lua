@@ -41,6 +41,9 @@ for _, stream in ipairs({ documents, ledger, quarantine }) do
     return redis.error_reply('ERR ' .. stream .. ' is a ' .. kind .. ', not a stream')
   end
 end
+if ARGV[11] ~= '' then
+  redis.call('HLEN', events) -- or it is no hash, and this fails
+end
 
 -- Pages that go round in a circle: Brent's way keeps one of them, the latest whose number is a power of two, and finds a
 -- circle of any length before it has gone round three times, whoever fetched the pages.
@@ -139,10 +142,10 @@ redis.call('HSET', slice, 'page', ARGV[7], 'index', ARGV[8], 'cursor', ARGV[9], 
   'documents', delivered, 'until', now + ARGV[10], 'wait', ARGV[10], 'committed', now, 'rescues', 0)
 if ARGV[11] == 'last' then
   state = 'finished'
-  redis.call('HSET', slice, 'state', state, 'fence', '', 'worker', '', 'until', 0, 'finished', now)
+  move(state, ARGV[17], 'commit the last page', 'page ' .. page, 'fence', '', 'worker', '', 'until', 0, 'finished', now)
   redis.call('ZREM', due, tag)
 elseif ARGV[11] == 'yield' and redis.call('ZCOUNT', queue, '-inf', now) > 0 then
   state = 'queued'
-  enqueue_job()
+  enqueue_job(ARGV[17], 'commit and yield', 'its turn was over, and others waited')
 end
 return answer('committed')

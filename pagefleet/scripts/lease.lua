@@ -26,7 +26,7 @@ else
   if leases ~= ARGV[2] or state ~= 'queued' then
     return { 'stale' }
   end
-  redis.call('HSET', slice, 'state', 'running', 'fence', ARGV[3], 'worker', ARGV[5],
+  move('running', ARGV[5], 'lease', 'job ' .. leases, 'fence', ARGV[3], 'worker', ARGV[5],
     'until', now + ARGV[4], 'wait', ARGV[4], 'reason', '', 'fault', '')
   redis.call('ZADD', due, now + ARGV[4], tag)
   forget_job(leases) -- arq has handed it over; from here on the lease says who has the slice

@@ -1,7 +1,7 @@
 -- Stands before every script of a slice: its keys, Redis' own time, and what several scripts do.
 -- A script is atomic but is not rolled back: each one checks everything before it writes anything.
 
-local slice, documents, ledger, consumers, quarantine, due, queue = unpack(KEYS)
+local slice, documents, ledger, consumers, quarantine, events, due, queue = unpack(KEYS)
 local tag = ARGV[1]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -17,6 +17,20 @@ local function is_ahead(moment, wait)
   return now < moment and moment <= now + 2 * wait
 end
 
+local EVENTS = 200 -- so many are kept, in a ring
+
+-- The slice comes into a state, and an event tells who did what, and why. The event is written first, and counts only
+-- when the row has its number, which comes with the state in one command: what a torn write left of the two is no event,
+-- and the next one takes its place. In a stream it would stand in the way of the next one.
+local function move(after, who, what, why, ...)
+  local before, number = unpack(redis.call('HMGET', slice, 'state', 'events'))
+  number = (tonumber(number) or 0) + 1
+  local event = { number = number, at = now, who = who, what = what, to = after }
+  event.from, event.why = before or nil, string.sub(why or '', 1, 500)
+  redis.call('HSET', events, number % EVENTS, cjson.encode(event))
+  redis.call('HSET', slice, 'state', after, 'events', number, ...)
+end
+
 -- Wipe out what arq knows of the slice's last job.
 local function forget_job(lease)
   local job = tag .. ':' .. lease
@@ -24,14 +38,15 @@ local function forget_job(lease)
   redis.call('DEL', 'arq:job:' .. job, 'arq:in-progress:' .. job, 'arq:retry:' .. job)
 end
 
--- The slice is queued: a new lease number, and arq's job for it (arq's own enqueue is these two commands).
-local function enqueue_job()
+-- The slice is queued: a new lease number, and arq's job for it (arq's own enqueue is these two commands). Its turn comes
+-- as if it had been enqueued `behind` ms later.
+local function enqueue_job(who, what, why, behind)
   local lease = (tonumber(redis.call('HGET', slice, 'leases')) or 0) + 1 -- set, not added to: see commit
   local job = tag .. ':' .. lease
-  redis.call('HSET', slice, 'state', 'queued', 'leases', lease, 'fence', '', 'worker', '', 'until', 0, 'wait', 0)
+  move('queued', who, what, why, 'leases', lease, 'fence', '', 'worker', '', 'until', 0, 'wait', 0)
   local body = string.format('{"t":null,"f":"advance","a":[%s,%d],"k":{},"et":%.0f}', cjson.encode(tag), lease, now)
   redis.call('PSETEX', 'arq:job:' .. job, JOB_LIFE, body)
-  redis.call('ZADD', queue, now - SKEW, job)
+  redis.call('ZADD', queue, now - SKEW + (behind or 0), job)
   redis.call('ZADD', due, now + GRACE, tag)
 end
 

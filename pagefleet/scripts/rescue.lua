@@ -7,8 +7,9 @@
 local MOST_RESCUES = 10
 local LONGEST_REST = 60000
 
-local row = redis.call('HMGET', slice, 'state', 'until', 'wait', 'leases', 'reason', 'backlog', 'rescues', 'page', 'cursor')
-local state, moment, wait, leases, reason, limit, rescues, page, cursor = unpack(row)
+local row = redis.call('HMGET', slice, 'state', 'until', 'wait', 'leases', 'reason', 'backlog', 'rescues', 'page', 'cursor',
+  'worker')
+local state, moment, wait, leases, reason, limit, rescues, page, cursor, worker = unpack(row)
 
 if state == 'queued' then
   -- A job that waits its turn is not lost, however long the queue: a naive rescuer livelocks here.
@@ -26,8 +27,10 @@ if state == 'queued' then
   end
   local start = redis.call('ZSCORE', queue, job)
   if start and redis.call('EXISTS', 'arq:job:' .. job) == 1 and redis.call('EXISTS', 'arq:in-progress:' .. job) == 0 then
-    if tonumber(start) > now - SKEW then
-      redis.call('ZADD', queue, now - SKEW, job) -- Redis' clock went back: the job would stand behind all later ones
+    -- A child's first turn comes `behind` the others' (see split).
+    local latest = now - SKEW + (leases == '1' and tonumber(redis.call('HGET', slice, 'behind')) or 0)
+    if tonumber(start) > latest then
+      redis.call('ZADD', queue, latest, job) -- Redis' clock went back: the job would stand behind all later ones
     end
     redis.call('ZADD', due, now + GRACE, tag)
     return 'waiting'
@@ -46,19 +49,22 @@ elseif state == 'snoozed' then
     redis.call('ZADD', due, now + wait, tag)
     return 'snoozed'
   end
-  enqueue_job()
+  enqueue_job('scheduler', 'rescue when due', reason)
   return 'enqueued'
 else
   redis.call('ZREM', due, tag)
   return 'over'
 end
+local what = state == 'queued' and 'rescue a lost job' or 'rescue when the lease ran out'
+local why = state == 'queued' and 'job ' .. leases or worker
 forget_job(leases)
 rescues = (tonumber(rescues) or 0) + 1
 if rescues > MOST_RESCUES then
   local place = 'page ' .. page .. ' (cursor ' .. string.sub(cursor, 1, 200) .. ')'
-  redis.call('HSET', slice, 'state', 'failed', 'fence', '', 'worker', '', 'until', 0, 'wait', 0, 'finished', now, 'error',
-    'rescued ' .. MOST_RESCUES .. ' times in a row without a commit: whoever works on ' .. place ..
-    " dies or stalls; see the workers' logs, mend that, and resume")
+  local fault = 'rescued ' .. MOST_RESCUES .. ' times in a row without a commit: whoever works on ' .. place ..
+    " dies or stalls; see the workers' logs, mend that, and resume"
+  move('failed', 'scheduler', 'rescue once too often', why, 'fence', '', 'worker', '', 'until', 0, 'wait', 0,
+    'finished', now, 'error', fault)
   redis.call('ZREM', due, tag)
   return 'failed'
 end
@@ -66,9 +72,9 @@ redis.call('HINCRBY', slice, 'rescued', 1)
 redis.call('HSET', slice, 'rescues', rescues)
 local rest = rescues > 1 and math.min(LONGEST_REST, 1000 * 2 ^ (rescues - 2)) or 0
 if rest == 0 then
-  enqueue_job()
+  enqueue_job('scheduler', what, why)
 else
-  redis.call('HSET', slice, 'state', 'snoozed', 'fence', '', 'worker', '', 'until', now + rest, 'wait', rest,
+  move('snoozed', 'scheduler', 'rescue again', why, 'fence', '', 'worker', '', 'until', now + rest, 'wait', rest,
     'reason', 'rescued ' .. rescues .. ' times in a row at page ' .. page)
   redis.call('ZADD', due, now + rest, tag)
 end

@@ -9,7 +9,7 @@ local verb = ARGV[2]
 if verb == 'resume' and (state == 'paused' or state == 'failed') then
   redis.call('HSET', slice, 'error', '', 'reason', '', 'rescues', 0)
   redis.call('HDEL', slice, 'finished')
-  enqueue_job()
+  enqueue_job('person', verb, '')
   return 'queued'
 end
 if verb == 'replay' and state == 'finished' then
@@ -22,7 +22,7 @@ if verb == 'replay' and state == 'finished' then
     redis.call('HSET', slice, 'cursor', '{"$replay":[' .. table.concat(cursors, ',') .. ']}', 'doubts',
       (string.gsub(redis.call('HGET', slice, 'doubts') or '', ' quarantined ', ' ')))
     redis.call('HDEL', slice, 'finished')
-    enqueue_job()
+    enqueue_job('person', verb, '')
     redis.call('XDEL', quarantine, unpack(ids)) -- last: they are in the cursor now, and come back if they fail again
     return 'queued'
   end
@@ -37,7 +37,7 @@ end
 if not after then
   return state
 end
-redis.call('HSET', slice, 'state', after) -- the fence stays: whoever holds it hears of this at its next commit
+move(after, 'person', verb, '') -- the fence stays: whoever holds it hears of this at its next commit
 redis.call('ZREM', due, tag)
 if state == 'queued' then
   forget_job(leases)

@@ -1,9 +1,11 @@
 """How fast a crawl goes on elsewhere: after kill -9, after SIGTERM; and what a Redis that goes away does to it."""
 
+import re
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -158,12 +160,72 @@ async def test_the_event_loop_of_a_worker_stalls_for_three_leases(tmp_path: Path
             assert [document.json()["n"] async for document in handle.documents()] == list(range(100))
 
             async def is_awake() -> bool:
-                return "stalled:0 left: fenced" in here.log()
+                return "stalled:0 left: " in here.log()
 
             await wait_until(is_awake, 30)
             assert [document.json()["n"] async for document in handle.documents()] == list(range(100))
         assert [worker.poll() for worker in workers] == [None, None]
         await assert_nothing_left(here.url)
+
+
+HANGING = """
+import time
+from pathlib import Path
+from pagefleet import Page, source
+
+@source(key="n")
+async def hanging(client, cursor, count):
+    for number in range(cursor or 0, count):
+        if number == 50 and not Path("hung").exists():
+            Path("hung").touch()
+            time.sleep(3600)
+        yield Page([{"n": number}], cursor=number + 1)
+"""
+
+
+@pytest.mark.invariant("O-3")
+async def test_a_worker_whose_event_loop_hangs_is_started_again(tmp_path: Path) -> None:
+    """Its log says where it hung, and the one that is started in its place takes jobs."""
+    (tmp_path / "hanging_source.py").write_text(HANGING)
+    short = {"PAGEFLEET_LEASE": "1.2", "PAGEFLEET_RENEW": "0.4", "PAGEFLEET_SWEEP": "0.2", "PAGEFLEET_HANG": "3"}
+    with machine(tmp_path, **short) as here:
+        await here.answers()
+        here.start_scheduler()
+        parent = here.start_worker(processes=2)
+        async with Fleet(here.url) as fleet:
+            shown = set[bytes]()
+
+            async def have_shown_themselves(count: int) -> bool:
+                """So many workers, by now: a key is there at its worker's start, and fades away."""
+                redis: Any = fleet.redis  # redis-py leaves the type of this out
+                shown.update([name async for name in redis.scan_iter("pagefleet:worker:*")])
+                return len(shown) == count
+
+            await wait_until(lambda: have_shown_themselves(2), 30)
+            made = PythonSource(name="hung", function="hanging_source:hanging", arguments={"count": 100}, key="n")
+            handle = await fleet.enqueue(made)
+            assert (await handle.wait(60)).rescued == 1
+            assert [document.json()["n"] async for document in handle.documents()] == list(range(100))
+
+            await wait_until(lambda: have_shown_themselves(3), 30)
+        said = here.log()
+        assert "ended with 1; starting another" in said
+        assert re.search(r'Timeout \(0:00:03\)!\n(.*\n)+?  File ".*hanging_source.py", line 11 in hanging', said)
+        assert parent.poll() is None
+        parent.send_signal(signal.SIGTERM)
+        assert parent.wait(20) == 0
+        await assert_nothing_left(here.url)
+
+
+@pytest.mark.invariant("O-3")
+async def test_a_worker_whose_source_does_not_answer_is_left_alone(server: Api, tmp_path: Path) -> None:
+    with machine(tmp_path, PAGEFLEET_HANG="3") as here:
+        await here.answers()
+        worker = here.start_worker()
+        async with Fleet(here.url) as fleet:
+            handle = await fleet.enqueue(crawl(server, "slow", 10, delay=9))
+            assert (await handle.wait(60)).documents == 10
+        assert worker.poll() is None
 
 
 async def test_redis_killed_and_restarted_in_the_middle(server: Api, here: Machine) -> None:

@@ -48,3 +48,40 @@ async def test_a_long_crawl_does_not_starve_short_ones(tmp_path: Path) -> None:
 
             await wait_until(is_free)
         await assert_nothing_left(here.url)
+
+
+@pytest.mark.invariant("L-7")
+@pytest.mark.timeout(300)
+async def test_a_crawl_in_many_slices_holds_a_short_one_up_for_a_turn(tmp_path: Path) -> None:
+    """Its hundred children are queued all at once; who comes later need not wait for all of them."""
+    with api() as server, machine(tmp_path, PAGEFLEET_TURN="2.5") as here:
+        await here.answers()
+        here.start_worker(concurrency=1)
+        async with Fleet(here.url) as fleet:
+
+            async def took(name: str) -> float:
+                began = time.monotonic()
+                said = {**description(server.url, name, count=90, size=10, delay=0.2), "name": name}
+                await (await fleet.enqueue(Crawl.model_validate(said))).wait(120)
+                return time.monotonic() - began
+
+            await took("first")  # the worker has started by then
+            alone = await took("alone")
+            said = description(server.url, "long", count=1_000_000, size=10, delay=0.02)
+            slices = {"by": "values", "param": "part", "values": list(range(100))}
+            long = await fleet.enqueue(Crawl.model_validate({**said, "name": "long", "slices": slices}))
+
+            async def is_going() -> bool:
+                return (await long.status()).documents >= 50
+
+            await wait_until(is_going)
+            beside = [await took(f"beside{n}") for n in range(3)]
+            print(f"ten pages alone: {alone:.2f} s, beside 100 slices: {', '.join(f'{one:.2f} s' for one in beside)}")
+            assert max(beside) <= 3 * alone
+            assert await long.cancel() == "cancelled"
+
+            async def is_free() -> bool:
+                return not (await long.status()).worker
+
+            await wait_until(is_free)
+        await assert_nothing_left(here.url)

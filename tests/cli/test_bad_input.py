@@ -150,7 +150,7 @@ class Failure:
 MEND = "all is kept: mend that and give the same command again"
 NOBODY = free_port()
 """A port at which nobody answers."""
-REFUSED = f"http://127.0.0.1:{NOBODY}: Cannot connect to host 127.0.0.1:{NOBODY} [Connect call failed "
+REFUSED = f"http://127.0.0.1:{NOBODY}: cannot connect to 127.0.0.1:{NOBODY}: Connection refused"
 FAILURES = {
     "missing": Failure(
         "crawl missing failed behind 0 documents: fetching http://…/c/missing?…: the server answered 404 'made to "
@@ -170,8 +170,9 @@ FAILURES = {
         edits={"documents": "dta"},
     ),
     "host": Failure(
-        f"crawl host failed behind 0 documents: fetching http://127.0.0.1:{NOBODY}/c/host?…: Cannot connect to host … "
-        "[…call failed…], at each of 4 attempts; try again later; all is kept, and the same command goes on",
+        f"crawl host failed behind 0 documents: fetching http://127.0.0.1:{NOBODY}/c/host?…: cannot connect to "
+        f"127.0.0.1:{NOBODY}: Connection refused, at each of 4 attempts; try again later; all is kept, and the same "
+        "command goes on",
         edits={"url": f"http://127.0.0.1:{NOBODY}/c/host?count=10", "limits": {"attempts": 4}},
         is_mended=True,
     ),

@@ -15,7 +15,8 @@ import pytest
 
 from pagefleet.cli import airports
 from pagefleet.errors import CrawlMissing, RedisUnusable
-from pagefleet.fleet import Fleet, Status
+from pagefleet.fleet import Fleet
+from pagefleet.status import Status
 from tests.api import Api, description
 from tests.cli.shell import COMMAND, ONE, REDIS, WORKER, Command, Shell, expected
 from tests.machine import wait_until
@@ -121,6 +122,34 @@ async def test_a_crawl_goes_on_wherever_it_was_interrupted(server: Api, shell: S
     assert last.ends() == 0
     assert last.lines[0].startswith("pagefleet: things goes on behind document ")
     assert out.read_bytes() == expected("things", 3000)
+
+
+async def test_a_crawl_in_slices_goes_on_wherever_it_was_interrupted(server: Api, shell: Shell) -> None:
+    """The file holds every document once, in whatever order the slices are read."""
+    slices = {"by": "range", "from": 0, "to": 3000, "params": {"since": "{from}", "until": "{to}"}}
+    said = {**description(server.url, "things", count=3000, size=10, cap=300, delay=0.02), "cap": 300, "slices": slices}
+    chance, count = random.Random(SEED), 3000
+    file, out = shell.write("things", {**said, "name": "things"}), shell.place / "out.jsonl"
+    written = 0
+    for signum in (signal.SIGKILL, signal.SIGINT, signal.SIGKILL):
+        crawl = shell.start("crawl", file, "-o", "out.jsonl")
+        moment = written + chance.randrange(1, 600)
+        print(f"seed {SEED}: {signum.name} behind document {moment}")
+        await shell.holds("out.jsonl", moment)
+        crawl.interrupt(signum)
+        crawl.ends()
+        if signum == signal.SIGKILL:
+            await shell.is_left_to(REDIS)  # for whoever comes next
+        written = out.read_bytes().count(b"\n")
+    last = shell.run("crawl", file, "-o", "out.jsonl")
+    assert last.ends() == 0, last.stderr
+    assert "complete" in last.error
+    assert sorted(out.read_bytes().splitlines(True)) == sorted(expected("things", count).splitlines(True))
+    told = shell.run("show", "things").stdout.decode()
+    assert re.search(r"^slices +(\d+), \1 of them over$", told, re.MULTILINE)
+    assert re.search(r"^0\.0 +0 to \d+ +finished +\d+ +\d+$", told, re.MULTILINE) or "0.0.0" in told
+    assert re.search(r"^things +finished +3,000 +3,000 ", shell.run("ls").stdout.decode(), re.MULTILINE)
+    assert shell.run("audit", "things").ends() == 0
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGHUP])

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pagefleet.fleet import Fleet, Status
+from pagefleet.fleet import Fleet
 from pagefleet.states import State
+from pagefleet.status import Status
 from tests.api import Api, description
 from tests.cli.shell import WORKER, Command, Shell, expected
 from tests.machine import Machine, wait_until
@@ -67,6 +68,8 @@ async def test_a_crawl_is_steered_from_the_command_line(server: Api, shell: Shel
     assert re.search(r"^state +finished$", shown, re.MULTILINE)
     assert re.search(r"^documents +1,000 of 1,000$", shown, re.MULTILINE)
     assert re.search(rf"^reader +file:{shell.place}/out.jsonl, done with 100-9$", shown, re.MULTILINE)
+    assert re.search(r"person +pause +paused", shown)
+    assert re.search(r"UTC +\S+:\d+ +commit the last page +finished +page 101$", shown, re.MULTILINE)
     forget, cancel = shell.start("forget", "things", f"file:{shell.place}/out.jsonl"), shell.start("cancel", "things")
     assert [words(command) for command in (forget, cancel)] == ["", "finished"]
     assert await fleet.crawl("things").consumers() == {}

@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import Any
 
 import brotli  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]  # it has no types
-import httpx
 import zstandard
 
 from pagefleet.crawl import Limits
@@ -42,8 +41,7 @@ def inflate(draw: Draw) -> None:
         if body != sent and cuts and len(body) // 2 < cuts[0] < len(body):
             assert _inflated(encoding, [body[: cuts[0]]]) != sent, "what is cut short is taken for whole"
     with suppress(PagefleetError, Uninflatable):
-        response = httpx.Response(200, headers={"content-encoding": encoding})
-        bounded = _Body(Request("GET", URL), response, LIMITS)
+        bounded = _Body(Request("GET", URL), {"content-encoding": encoding}, LIMITS)
         for chunk in chunks:
             bounded.add(chunk)
         assert len(bounded.whole()) <= LIMITS.body, "it is larger than the limits"

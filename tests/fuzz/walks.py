@@ -28,7 +28,6 @@ RESUMED = 5
 STEPS, QUIET = 20_000, 60
 """That a walk may take; of those without a document, when the same answer comes for ever. A cursor that grows with each
 answer may lead on for long."""
-CLIENT = httpx.Client()
 
 
 @dataclass
@@ -133,7 +132,7 @@ def _check_request(crawl: Crawl, home: Sequence[str], request: Request) -> None:
         assert not request.secrets
         assert {name.lower() for name in request.headers} <= {"accept", "content-type"}
     try:
-        _built(CLIENT, request)
+        _built(request)
     except (PagefleetError, *UNASKABLE):
         return
 

@@ -87,6 +87,9 @@ class Impatient:
     async def pause(self, cause: RetryLater) -> None:
         self.waits.append(cause)
 
+    def answered(self) -> None:
+        """So it has."""
+
 
 def assert_whole(outcome: Outcome) -> None:
     """Every row once, in order, and a verdict that says so."""

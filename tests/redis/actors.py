@@ -10,9 +10,11 @@ from typing import Any, Literal, TypeVar, cast
 from redis.asyncio import Redis
 
 from pagefleet.connection import open_redis
+from pagefleet.events import KEPT, Event, events
 from pagefleet.keys import DUE, QUEUE, SliceKeys
 from pagefleet.page import Checkpoint, Cursor
 from pagefleet.scripts import Committed, Ending, Part, Scripts
+from pagefleet.states import TRANSITIONS
 from pagefleet.watch import digest
 
 T = TypeVar("T")
@@ -135,6 +137,26 @@ class Case:
         trimmed = place((await self.row()).get("trimmed", "0-0"))
         chain = self.source.chain(*await self.position())
         return await self.documents() == [(p, document) for p, document in chain if place(p) > trimmed]
+
+    async def events(self) -> list[Event]:
+        """What has moved the slice."""
+        return events(await self.call("HVALS", self.keys.events), int((await self.row()).get("events", 0)))
+
+    async def check_events(self) -> None:
+        """Each begins where the one before ended, the last one ends where the slice is, and each is a way that there
+        is; the counts in the row are counts of events."""
+        told, row = await self.events(), await self.row()
+        count = int(row["events"])
+        assert [event.number for event in told] == list(range(max(1, count - KEPT + 1), count + 1))
+        for event in told:
+            assert TRANSITIONS.get((event.before, event.what)) == event.after, event
+        befores = [*(event.before for event in told), row["state"]]
+        assert befores[1:] == [event.after for event in told]
+        if count <= KEPT:
+            assert befores[0] is None
+            assert int(row["leases"]) == sum(event.after == "queued" for event in told)
+            lost = ("rescue a lost job", "rescue when the lease ran out", "rescue again")
+            assert int(row.get("rescued", 0)) == sum(event.what in lost for event in told)
 
     async def jobs(self) -> list[str]:
         """What waits in arq's queue."""

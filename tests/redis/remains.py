@@ -11,8 +11,8 @@ from pagefleet.keys import SliceKeys
 from pagefleet.states import State
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-SLICE = SliceKeys("NAME", 0)
-TAG = f"{NAME}:[0-9]+"
+SLICE = SliceKeys("NAME")
+TAG = rf"{NAME}:[0-9]+(?:\.[0-9]+)*"
 
 
 def _pattern(example: str) -> str:
@@ -24,11 +24,13 @@ KINDS = {
     _pattern(key.DUE): "zset",
     _pattern(key.QUEUE): "zset",
     _pattern(key.crawl("NAME")): "hash",
+    _pattern(key.slices("NAME")): "hash",
     _pattern(SLICE.slice): "hash",
     _pattern(SLICE.documents): "stream",
     _pattern(SLICE.ledger): "stream",
     _pattern(SLICE.consumers): "hash",
     _pattern(SLICE.quarantine): "stream",
+    _pattern(SLICE.events): "hash",
 }
 """Of the keys that stay."""
 PASSING = {

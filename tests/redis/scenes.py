@@ -3,12 +3,16 @@
 `test_mutants.py` plays them with the shipped scripts, where nothing is, and with scripts that lack a guard.
 """
 
+import json
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from redis.exceptions import ResponseError
 
+from pagefleet import keys as key
+from pagefleet.keys import SliceKeys
+from pagefleet.scripts import Split
 from tests.redis.actors import LEASE, Case, Hand, Source, new_fence, place
 
 
@@ -272,3 +276,68 @@ async def unlucky_workers(scene: Scene) -> str:
     await c.run_out()
     await c.scripts.rescue(c.keys)
     return "" if await c.state() == "queued" else f"{await c.state()} in spite of a resume"
+
+
+# A slice that is split. The source is twelve documents, and bounds are ranges of them.
+
+
+async def torn_split(scene: Scene) -> str:
+    """The plan and the first child were written, and the rest was not; that child has been walked, when another worker
+    splits the slice again, and by now the source declares more."""
+    c = scene.case
+    await c.enqueue()
+    hand = await scene.take(c.source)
+    row = await c.call("DUMP", c.keys.slice)
+    await split(c, hand, [[0, 5], [5, 12]])
+    plan = await c.call("HGET", c.keys.slice, "plan")
+    await c.call("RESTORE", c.keys.slice, 0, row, "REPLACE")
+    await c.call("HSET", c.keys.slice, "plan", plan)
+    await c.call("DEL", key.slices(c.keys.crawl), SliceKeys(c.keys.crawl, "0.1").slice)
+    await walk(scene, "0.0")
+    await split(c, hand, [[0, 4], [4, 8], [8, 12]])
+    return await union(scene)
+
+
+async def error_in_a_split(scene: Scene) -> str:
+    """The second child cannot be written at first, for there is something else in its place."""
+    c = scene.case
+    await c.enqueue()
+    hand = await scene.take(c.source)
+    second = SliceKeys(c.keys.crawl, "0.1").slice
+    await c.call("SET", second, "no hash")
+    with suppress(ResponseError):
+        await split(c, hand, [[0, 5], [5, 12]])
+    await c.call("DEL", second)
+    await split(c, hand, [[0, 5], [5, 12]])
+    return await union(scene)
+
+
+async def split(c: Case, hand: Hand, parts: list[list[int]]) -> None:
+    """As a worker does it: by the plan that is there, if there is one."""
+    answer, plan = await c.scripts.split(
+        c.keys, Split(f"{hand.fence[:16]}-split", hand.checkpoint, parts), hand.fence, "worker"
+    )
+    if answer == "other":
+        await split(c, hand, plan)
+
+
+async def walk(scene: Scene, number: str) -> None:
+    """A child, if it is there and nobody has walked it."""
+    there = replace(scene, case=replace(scene.case, keys=SliceKeys(scene.case.keys.crawl, number)))
+    row = await there.case.row()
+    if row.get("state") == "queued":
+        first, behind = json.loads(row["bounds"])
+        hand = await there.take(Source([[str(n).encode() for n in range(first, behind)]]))
+        await there.case.commit(hand)
+
+
+async def union(scene: Scene) -> str:
+    """Walks the children, and answers what is wrong with the sum of them; nothing, if the words are none."""
+    found: Counter[bytes] = Counter()
+    for n in range(int((await scene.case.row())["split"])):
+        await walk(scene, f"0.{n}")
+        child = replace(scene.case, keys=SliceKeys(scene.case.keys.crawl, f"0.{n}"))
+        found.update(document for _, document in await child.documents())
+    lost = {str(n).encode() for n in range(12)} - found.keys()
+    more = sorted(document for document, times in found.items() if times > 1)
+    return f"lost {sorted(lost)}; more than once {more}" if lost or more else ""

@@ -11,7 +11,7 @@ from tests.redis.actors import Case, case
 async def delete(c: Case) -> None:
     """What README.md says: all keys that have its id; its worker is not told."""
     await c.scripts.steer(c.keys, "cancel")
-    await c.call("DEL", crawl_key(c.keys.crawl), *c.keys.all()[:5])
+    await c.call("DEL", crawl_key(c.keys.crawl), *c.keys.all()[:6])
     await c.call("ZREM", CRAWLS, c.keys.crawl)
 
 

@@ -91,8 +91,8 @@ async def test_a_long_silence_earns_no_burst(redis_url: str) -> None:
     async with case(redis_url) as c:
         await c.call("HSET", KEY, "free", await c.now() - HOUR * 1000, "step", 100)
         await c.call("PEXPIRE", KEY, 60_000)
-        assert await c.scripts.token(ORIGIN, 0.02, 5, LIFE) == (5, LIFE)
-        tokens, seconds = await c.scripts.token(ORIGIN, 0.02, 5, LIFE)
+        assert await c.scripts.token(ORIGIN, 0.02, 5, LIFE) == (5, LIFE, 0)
+        tokens, seconds, _ = await c.scripts.token(ORIGIN, 0.02, 5, LIFE)
         assert tokens == 0
         assert 0 < seconds <= 0.1
 
@@ -156,7 +156,7 @@ async def test_a_block_is_obeyed_by_all_at_once_and_to_its_end(redis_url: str, r
         while len(fleet.sent) < 20:
             await c.call("PING")
         asked = time.monotonic()
-        pausing = asyncio.create_task(fleet.budgets[0].pause(RetryLater("429", 0.6, is_source=True)))
+        pausing = asyncio.create_task(fleet.budgets[0].pause(RetryLater("429", 0.6, is_source=True), "slice"))
         while not await c.call("HEXISTS", KEY, "blocked"):
             pass
         known = time.monotonic()
@@ -174,7 +174,7 @@ async def test_a_long_block_makes_slices_snooze_for_the_rest_of_it(redis_url: st
         first, second = (FleetBudget(c.scripts, ORIGIN, None) for _ in range(2))
         cause = RetryLater("429", 60.0, is_source=True)
         with pytest.raises(RetryLater) as raised:
-            await first.pause(cause)
+            await first.pause(cause, "slice")
         assert raised.value is cause
         for tokens in (first, second):
             with pytest.raises(RetryLater) as later:
@@ -196,7 +196,7 @@ async def test_a_pause_of_ones_own_is_nobody_elses(redis_url: str) -> None:
     async with case(redis_url) as c:
         tokens = FleetBudget(c.scripts, ORIGIN, None)
         began = time.monotonic()
-        await tokens.pause(RetryLater("a dropped connection", 0.05))
+        await tokens.pause(RetryLater("a dropped connection", 0.05), "slice")
         assert time.monotonic() - began >= 0.05
         assert await c.call("EXISTS", KEY) == 0
 
@@ -214,8 +214,8 @@ async def test_who_waits_takes_nothing_from_others(redis_url: str) -> None:
         tokens = FleetBudget(c.scripts, ORIGIN, "2/s")
         await tokens.token()
         noted = await c.call("HGETALL", KEY)
-        waiting = asyncio.create_task(tokens.token())
         asked = await calls(c, "evalsha")
+        waiting = asyncio.create_task(tokens.token())
         while await calls(c, "evalsha") == asked:
             pass
         waiting.cancel()
@@ -234,7 +234,7 @@ async def test_after_the_clock_went_back_nobody_waits_for_it(redis_url: str) -> 
         ahead = await c.now() + HOUR * 1000
         await c.call("HSET", KEY, "free", ahead, "step", 100, "blocked", ahead, "horizon", 5000)
         await c.call("PEXPIRE", KEY, 60_000)
-        assert await c.scripts.token(ORIGIN, 0.02, 5, LIFE) == (5, LIFE)
+        assert await c.scripts.token(ORIGIN, 0.02, 5, LIFE) == (5, LIFE, 0)
         assert (await c.scripts.token(ORIGIN, 0.02, 5, LIFE))[1] <= 0.1
         await c.scripts.block(ORIGIN, 2.0)
         assert 1.9 < (await c.scripts.token(ORIGIN, 0.02, 5, LIFE))[1] <= 2.0
@@ -245,6 +245,6 @@ async def test_after_the_clock_went_back_a_little_nobody_waits_longer_than_that(
     async with case(redis_url) as c:
         await c.call("HSET", KEY, "free", await c.now() + 900, "step", 100)
         await c.call("PEXPIRE", KEY, 60_000)
-        tokens, seconds = await c.scripts.token(ORIGIN, 0.02, 5, LIFE)
+        tokens, seconds, _ = await c.scripts.token(ORIGIN, 0.02, 5, LIFE)
         assert tokens == 0
         assert seconds <= 0.9 < PATIENCE

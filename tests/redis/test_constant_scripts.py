@@ -10,7 +10,7 @@ import pytest
 import pagefleet
 from pagefleet import scripts
 from pagefleet.page import Quarantined, encode
-from pagefleet.scripts import source
+from pagefleet.scripts import Split, source
 from tests.redis.actors import case
 
 ROOT = Path(__file__).parents[2]
@@ -38,15 +38,17 @@ async def test_nothing_that_is_said_is_run(redis_url: str) -> None:
         await run.steer(keys, "resume")
         await run.rescue(keys)
         await run.token(ORIGIN, 0.1, 1, 0.25)
+        await run.retry(ORIGIN, EVIL)
         await run.block(ORIGIN, 0.1)
         row = await c.row()
         assert (row["cursor"], row["notice"], row["digest"]) == (encode(EVIL), EVIL, EVIL)
         assert await c.documents() == [("1-0", text), ("1-1", text)]
+        hand = await c.lease("another")
+        assert await run.split(keys, Split(EVIL, hand.checkpoint, [EVIL]), hand.fence, EVIL) == ("committed", [EVIL])
         digests = [hashlib.sha1(source(name).encode(), usedforsecurity=False).hexdigest() for name in NAMES]
         assert await c.call("SCRIPT", "EXISTS", *digests) == [1] * len(NAMES)
         assert (await c.redis.info("memory"))["number_of_cached_scripts"] == len(NAMES)
         assert await c.call("EXISTS", "owned") == 0
-        await run.steer(keys, "cancel")
 
 
 @pytest.mark.invariant("S-14")
@@ -59,4 +61,4 @@ def test_scripts_are_registered_at_one_place_by_their_names() -> None:
             word = node.attr if isinstance(node, ast.Attribute) else str(getattr(node, "value", ""))
             if word.lower() in RUNNING:
                 found.append((file.relative_to(ROOT).as_posix(), word))
-    assert found == [("pagefleet/scripts/__init__.py", "register_script")]
+    assert found == [("pagefleet/scripts/__init__.py", "script_load")]

@@ -2,7 +2,8 @@
 rescues, also too many in a row, steering, readers, torn writes, and a Redis that goes back to an earlier state.
 
 Whatever happens, the results stream is the unbroken chain of the source's pages up to the checkpoint, each page once
-and in order, less what every consumer has acknowledged. And when the faults end, the crawl ends, and an audit agrees.
+and in order, less what every consumer has acknowledged, and the events are the unbroken chain of states that led there.
+And when the faults end, the crawl ends, and an audit agrees.
 """
 
 import asyncio
@@ -315,6 +316,10 @@ class History(RuleBasedStateMachine):
         is_due = self.run(lambda: self.c.call("ZSCORE", DUE, self.c.keys.tag)) is not None
         assert is_due == (state in (State.QUEUED, State.RUNNING, State.SNOOZED))
 
+    @invariant()
+    def what_moved_the_slice_is_told(self) -> None:
+        self.run(self.c.check_events)
+
     # And in the end
 
     def teardown(self) -> None:
@@ -361,7 +366,7 @@ class History(RuleBasedStateMachine):
                 await c.scripts.release(c.keys, hand.fence, "snoozed", AGES, "backlog")
 
 
-@pytest.mark.invariant("C-1", "C-2", "C-3", "C-4", "C-16", "L-1")
+@pytest.mark.invariant("C-1", "C-2", "C-3", "C-4", "C-16", "L-1", "O-4")
 @pytest.mark.timeout(600)  # to find a short history takes longer than to find one
 def test_random_histories(redis_url: str) -> None:
     class Here(History):

@@ -43,8 +43,10 @@ class Mutated(Scripts):
 
     def __init__(self, redis: Redis, mutant: Mutant) -> None:
         super().__init__(redis, 5.0)
-        for name in mutant.edits:
-            self._scripts[name] = redis.register_script(mutant.text(name))
+        self._texts = {name: mutant.text(name) for name in mutant.edits}
+
+    def _script(self, name: str) -> str:
+        return self._texts.get(name) or super()._script(name)
 
 
 # The mutants
@@ -53,7 +55,7 @@ FENCE = """if fence ~= ARGV[2] then
   return answer('fenced')
 end
 """
-GIVEN = "'state', 'running', 'fence', ARGV[3]"
+GIVEN = "'job ' .. leases, 'fence', ARGV[3]"
 LEASED = "local state, fence, leases = "
 NAME = "string.match(ARGV[{}], '^[^.]*')"
 SAME_NAME = FENCE.replace("ARGV[2]", NAME.format(2))
@@ -90,6 +92,15 @@ end
 """
 REST = "local rest = rescues > 1 and math.min(LONGEST_REST, 1000 * 2 ^ (rescues - 2)) or 0\n"
 LEAST = "if not is_gone and (not page or p < page or (p == page and i < index)) then"
+PLAN = """if plan and plan ~= said then
+  return { 'other', plan }
+end
+"""
+SPLIT = """\
+move('finished', ARGV[8], 'split', count .. ' parts', 'fence', '', 'worker', '', 'until', 0, 'wait', 0, 'finished', now,
+  'commit', ARGV[3], 'split', count, 'rescues', 0)
+"""
+SHARE = "limit = tonumber(limit)\n"
 NOTHING = ""
 
 MUTANTS: dict[str, tuple[Mutant, Callable[[Scene], Awaitable[str]], str]] = {
@@ -154,6 +165,16 @@ MUTANTS: dict[str, tuple[Mutant, Callable[[Scene], Awaitable[str]], str]] = {
         Mutant({"commit": [(", 'committed', now, 'rescues', 0)", ", 'committed', now)")]}),
         scenes.unlucky_workers,
         "snoozed in spite of a commit",
+    ),
+    "a plan that is made anew": (
+        Mutant({"split": [(PLAN, NOTHING)]}),
+        scenes.torn_split,
+        r"more than once \[b'4'\]",
+    ),
+    "a slice ends before its children are there": (
+        Mutant({"split": [(SPLIT, NOTHING), (SHARE, SPLIT + SHARE)]}),
+        scenes.error_in_a_split,
+        r"lost \[b'10', b'11', b'5',",
     ),
     "a resume is no new start": (
         Mutant({"steer": [(", 'rescues', 0)", ")")]}),

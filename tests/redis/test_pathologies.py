@@ -24,10 +24,11 @@ from pagefleet_worker.advance import Station, advance
 from pagefleet_worker.clients import Clients
 
 from pagefleet.crawl import Crawl
-from pagefleet.fleet import Fleet, Handle, Status
+from pagefleet.fleet import Fleet, Handle
 from pagefleet.keys import budget
 from pagefleet.settings import Settings
 from pagefleet.states import State
+from pagefleet.status import Status
 from tests.api import document
 from tests.hostile import ROWS, Hostile, hostile
 from tests.hostile.outcome import CURSOR, KEYSET, OFFSET, crawl

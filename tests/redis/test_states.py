@@ -11,7 +11,7 @@ from redis import Redis
 
 from pagefleet.keys import QUEUE
 from pagefleet.page import Checkpoint
-from pagefleet.scripts import Ending, Verb
+from pagefleet.scripts import Ending, Split, Verb
 from pagefleet.states import TRANSITIONS, State, combined
 from tests.redis.actors import LEASE, Case, Hand, case
 from tests.redis.remains import check_keys
@@ -57,7 +57,8 @@ def test_the_picture_of_a_crawl_is_what_two_slices_can_make_of_it() -> None:
     for before, happening, after in TOLD:
         for others in [*combinations_with_replacement(State, 1), *combinations_with_replacement(State, 2)]:
             if before is not None:
-                edges.add((combined([before, *others]), happening, combined([after, *others])))
+                children = [State.QUEUED] if happening == "split" else []
+                edges.add((combined([before, *others]), happening, combined([after, *others, *children])))
     assert drawn(1) == ({edge for edge in edges if edge[0] is not edge[2]}, set())
 
 
@@ -96,6 +97,10 @@ class Play:
         await self.commit("yield")
         await self.case.call("ZREM", QUEUE, "another:0:1")
 
+    async def split(self) -> None:
+        split = Split(f"{self.hand.fence[:16]}-split", self.hand.checkpoint, ["a", "b"])
+        await self.case.scripts.split(self.case.keys, split, self.hand.fence, "worker")
+
     async def release(self, state: str) -> None:
         await self.case.scripts.release(self.case.keys, self.hand.fence, state, 60.0, "why")
 
@@ -127,6 +132,7 @@ HAPPENINGS: dict[str, Callable[[Play], Awaitable[object]]] = {
     "commit": lambda play: play.commit(),
     "commit and yield": lambda play: play.commit_and_yield(),
     "commit the last page": lambda play: play.commit("last"),
+    "split": lambda play: play.split(),
     "release": lambda play: play.release("queued"),
     "release to snooze": lambda play: play.release("snoozed"),
     "release as failed": lambda play: play.release("failed"),
@@ -144,6 +150,7 @@ NOTHINGS: dict[str, Callable[[Play], Awaitable[object]]] = {
     "lease with another number": lambda play: play.lease(99),
     "commit as another": lambda play: play.as_another(Play.commit),
     "commit the last page as another": lambda play: play.as_another(lambda other: other.commit("last")),
+    "split as another": lambda play: play.as_another(Play.split),
     "commit another page": lambda play: play.case.send(play.hand, replace(play.hand.part(), before=Checkpoint(7))),
     "renew as another": lambda play: play.case.scripts.renew(play.case.keys, "another", LEASE),
     "release as another": lambda play: play.as_another(lambda other: other.release("failed")),
@@ -172,6 +179,13 @@ def test_everything_that_can_happen_is_tried() -> None:
     assert {route[-1] for route in ROUTES if route} == HAPPENINGS.keys()
 
 
+def edge_of(before: State | None, happening: str) -> list[Edge]:
+    """What is told of it: nothing where no state changes, and nothing of pages and signs of life."""
+    after = TRANSITIONS.get((before, happening))
+    return [] if after is None or happening in ("commit", "renew") else [(before, happening, after)]
+
+
+@pytest.mark.invariant("O-4")
 @pytest.mark.parametrize("route", ROUTES, ids=" then ".join)
 async def test_a_slice_moves_as_told_and_not_otherwise(redis_url: str, route: list[str]) -> None:
     async with case(redis_url, *[1] * 9) as c:
@@ -180,10 +194,14 @@ async def test_a_slice_moves_as_told_and_not_otherwise(redis_url: str, route: li
                 await c.call("FLUSHALL")
                 play = Play(c, Hand("nobody", Checkpoint(), c.source))
                 state: State | None = None
+                told: list[Edge] = []
                 for step in route:
+                    told += edge_of(state, step)
                     state = TRANSITIONS[state, step]
                     await HAPPENINGS[step](play)
                     assert await c.state() == state
                 await act(play)
+                told += edge_of(state, happening)
                 assert await c.state() == TRANSITIONS.get((state, happening), state), happening
+                assert [(event.before, event.what, event.after) for event in await c.events()] == told
                 check_keys(redis)

@@ -17,7 +17,7 @@ from pagefleet.crawl import Limits
 from pagefleet.errors import RedisUnusable, RetryNow
 from pagefleet.http import open_client, open_sync_client, send, send_sync
 from pagefleet.page import Request, Response
-from pagefleet.transports import tls
+from pagefleet.transport import tls
 
 FOLDER = Path(__file__).parents[1] / "certificates"
 HERE, ELSEWHERE = FOLDER / "here.pem", FOLDER / "elsewhere.pem"

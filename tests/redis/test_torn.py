@@ -14,14 +14,17 @@ import sys
 from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pagefleet.embedded import embedded
-from pagefleet.keys import QUEUE
+from pagefleet.keys import QUEUE, SliceKeys
 from pagefleet.scripts import Ending
+from tests.redis import scenes
 from tests.redis.actors import Case, case
+from tests.redis.scenes import Scene
 from tests.redis.servers import at_hand
 
 MODULE = sys.modules["pagefleet.embedded"]
@@ -92,7 +95,8 @@ async def take_over(c: Case, page: int) -> None:
 
 
 async def judge(c: Case) -> None:
-    """The stream is the chain up to the checkpoint, and the counts agree with it."""
+    """The stream is the chain up to the checkpoint, and counts and events agree with it."""
+    await c.check_events()
     page, _ = await c.position()
     row = await c.row()
     chain = c.source.chain(page)
@@ -173,6 +177,56 @@ async def test_a_redis_that_nobody_repairs_executes_nothing_twice(
 
     starts = list(boundaries(whole[len(before) :]))
     assert len(starts) > 8
+    async with asyncio.TaskGroup() as group:
+        for start in starts:
+            group.create_task(tear(start))
+
+
+# A split
+
+
+async def split_again(c: Case) -> None:
+    """Its worker is gone, and another one splits the slice; by now the source declares more."""
+    while await c.state() not in ("queued", "finished"):
+        await c.run_out()
+        await c.scripts.rescue(c.keys)
+    if await c.state() == "queued":
+        await scenes.split(c, await c.lease(), [[0, 4], [4, 8], [8, 12]])
+
+
+@pytest.mark.invariant("C-6")
+async def test_a_torn_split_has_all_its_children_once(
+    tmp_path: Path, server: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At each of its commands; what is left of it is executed at the second start, by a Redis that nobody repairs."""
+    async with opened(tmp_path / "template", server) as c:
+        await c.enqueue()
+        await c.scripts.acknowledge(c.keys, "reader", "0-0", "0")
+        hand = await c.lease()
+        await scenes.split(c, hand, [[0, 2], [2, 5], [5, 9], [9, 12]])
+    whole = append_only_file(tmp_path / "template").read_bytes()
+    before = whole[: whole.rindex(BEGIN)]
+    monkeypatch.setattr(MODULE, "_repair", leave_alone)
+    at_once = asyncio.Semaphore(AT_ONCE)
+
+    async def tear(start: int) -> None:
+        directory = tmp_path / str(start)
+        shutil.copytree(tmp_path / "template", directory)
+        os.truncate(append_only_file(directory), len(before) + start + 5)
+        async with at_once:
+            async with opened(directory, server) as c:
+                await c.call("CONFIG", "SET", "appendfsync", "always")
+                await split_again(c)
+                await scenes.walk(Scene(c, has_numbers=False), "0.0")
+                os.kill(int((await c.redis.info("server"))["process_id"]), signal.SIGKILL)
+            async with opened(directory, server) as c:
+                await split_again(c)
+                assert await scenes.union(Scene(c, has_numbers=False)) == "", start
+                for n in range(int((await c.row())["split"])):
+                    assert await replace(c, keys=SliceKeys("crawl", f"0.{n}")).state() == "finished", (start, n)
+
+    starts = list(boundaries(whole[len(before) :]))
+    assert len(starts) > 15
     async with asyncio.TaskGroup() as group:
         for start in starts:
             group.create_task(tear(start))

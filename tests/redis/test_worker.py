@@ -10,6 +10,7 @@ from pagefleet_worker.clients import Clients
 
 from pagefleet.crawl import Crawl
 from pagefleet.fleet import Fleet
+from pagefleet.pages import pages
 from pagefleet.settings import Settings
 from tests.api import Api, api, description, document
 from tests.hostile import ROWS, hostile
@@ -118,7 +119,8 @@ async def test_a_page_that_is_too_large_fails_its_crawl_and_is_not_skipped(redis
     """The first page just fits; the numbers of the second page's documents have a digit more."""
     said = description(server.url, "x", count=100, size=10)
     async with worker(redis_url) as station, case(redis_url) as c:
-        most = len((await station.clients.of("", Crawl.model_validate(said)).get(f"{said['url']}&offset=0")).content)
+        (page,) = [one async for one in pages(Crawl.model_validate({**said, "paginate": {"kind": "none"}}))]
+        most = page.size
         handle = await station.fleet.enqueue(Crawl.model_validate({**said, "limits": {"body": most}}))
         c.keys = handle.keys
         await work(station, c)

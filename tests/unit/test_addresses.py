@@ -22,7 +22,6 @@ from pagefleet.errors import CrawlError, RetryNow, Stop
 from pagefleet.http import open_client, open_sync_client, send, send_sync
 from pagefleet.page import Request, Response
 from pagefleet.pages import documents
-from pagefleet.transports import _check_reading  # pyright: ignore[reportPrivateUsage]  # what it refuses, nobody sees
 from tests.api import Api, description, say
 
 Ask = Callable[..., Response | RetryNow]
@@ -276,24 +275,6 @@ def test_a_connection_of_one_client_is_not_anothers(server: Api, ask: Ask) -> No
         ask(Request("GET", f"{server.url}/c/x"))
 
 
-@given(st.text(st.sampled_from("ab.:/@[]?#%\\127x&=é。①\t"), max_size=12))
-@example("good.example\\@127.0.0.1/")
-@example("good.example#@127.0.0.1/")
-@example("127.0.0.1\\.good.example")
-@example("[::1")
-def test_a_url_means_the_same_to_both_clients(rest: str) -> None:
-    """What credentials go by and what is connected to must not be two readings of one text."""
-    try:
-        url = httpx.URL(f"http://{rest}")
-        _check_reading(url)
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-        return
-    import yarl  # noqa: PLC0415 — only here
-
-    read = yarl.URL(str(url))
-    assert (read.raw_host, read.port) == (url.raw_host.decode(), url.port or 80)
-
-
 # The library, and what a user types
 
 
@@ -353,9 +334,3 @@ def test_origins_that_the_author_of_a_crawl_wrote() -> None:
             update={"each": crawl.each and crawl.each.model_copy(update={"url": url, "each": None})}
         )
         assert written(crawl) == ["http://a.example/x", "https://b.example"]
-
-
-def test_a_url_that_is_read_in_two_ways_is_not_asked(names: Answers) -> None:
-    """To httpx the host is `a%3Eb`, to aiohttp `a%3eb`: harmless here, and the next one may not be."""
-    with pytest.raises(Stop, match="no URL that can be asked"):
-        ask_async(Request("GET", "http://a>b/"))

@@ -222,6 +222,7 @@ def test_a_compressed_page_that_is_none(ask: Ask, encoding: str) -> None:
         ("utf-8", b"[1,2]"),
         ("identity, GZIP", gzip.compress(b"[1,2]")),
     ],
+    ids=["gzip", "x-gzip", "zstd", "deflate", "identity", "none", "no encoding", "GZIP"],  # gzip has the time in it
 )
 @pytest.mark.parametrize("size", [1, 7, 65536])
 def test_what_servers_call_compressed(encoding: str, body: bytes, size: int) -> None:

@@ -338,6 +338,7 @@ ANOTHER: Mapping[str, Any] = {
     "error": "error",
     "each": {"url": "/{id}"},
     "cap": 10_000,
+    "slices": {"by": "values", "param": "kind", "values": ["a", "b"]},
     "key": "id",
     "paginate": {"kind": "link_header"},
     "total": "total",

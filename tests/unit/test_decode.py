@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pagefleet.decode import Decoder, member, parse_path
+from pagefleet.decode import Decoder, keys_of, member, parse_path
 from pagefleet.errors import Stop
 
 # JSON as servers write it: text and what it means, drawn together
@@ -314,3 +314,11 @@ def test_a_member_of_anything(document: bytes) -> None:
 )
 def test_keys(document: str, key: str | None) -> None:
     assert member(document.encode(), ("id",)) == key
+
+
+@given(st.lists(values.map(str.encode) | st.binary(max_size=6), max_size=5))
+@example([b'{"a": 1},{"a": 2}'])
+@example([b'{"a": "\\ud83d"}', b'{"a": "x\\u00e9\\n"}', b'{"a": null}', b"3", b"", b'{"b": 1}'])
+def test_keys_of_a_page_are_those_of_its_documents(documents: list[bytes]) -> None:
+    for names in (("a",), ("a", "b")):
+        assert keys_of(documents, names) == [member(document, names) or "" for document in documents]

@@ -115,7 +115,7 @@ class Continuing(Dialect):
         return answered([self._part(one, part, parts) for one in documents], **meta)
 
     def seen(self, documents: Sequence[bytes]) -> list[Any]:
-        return [json.loads(one) for one in documents]  # what is merged is written anew
+        return [json.loads(one) for one in documents]  # the members of what is merged stand in another order
 
     def _part(self, one: bytes, part: int, parts: int) -> bytes:
         """The members of a document whose turn it is, the id, and of arrays and objects what belongs to this part."""

@@ -134,15 +134,14 @@ def test_no_cookie_is_kept(ask: Ask) -> None:
 
 async def test_httpx_has_no_time_limit_of_its_own() -> None:
     """Its default of 5 seconds would come before `limits.seconds`."""
-    limits: list[float | None] = []
+    asked: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        limits.extend(request.extensions["timeout"].values())
+        asked.append(request)
         return httpx.Response(200, stream=httpx.ByteStream(b""))
 
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-        await send(client, get("http://a.example"), Limits())
-    assert set(limits) == {None}
+    await send(httpx.MockTransport(answer), get("http://a.example"), Limits())
+    assert "timeout" not in asked[0].extensions
 
 
 @pytest.mark.invariant("S-4")
@@ -185,7 +184,7 @@ def test_nobody_there(ask: Ask) -> None:
         port = listener.getsockname()[1]
     fault = ask(get(f"http://127.0.0.1:{port}"))
     assert isinstance(fault, RetryNow)
-    assert re.search("Cannot connect to host|Connection refused", str(fault))
+    assert re.search("cannot connect to 127.0.0.1|Connection refused", str(fault))
 
 
 @pytest.mark.invariant("S-8")

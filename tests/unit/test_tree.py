@@ -28,11 +28,11 @@ PURE = [
         "paginators",
         *(f"paginators.{part}" for part in ("rule", "places", "opaque", "links", "cursors")),
     ),
-    *("paginators.numbers", "paginators.keyset", "fetch", "walk", "reading", "watch", "merge", "children"),
-    *("states", "verdict", "keys"),
+    *("paginators.numbers", "paginators.keyset", "fetch", "walk", "reading", "watch", "merge", "children", "resume"),
+    *("states", "verdict", "keys", "slices"),
 ]
 """They decide, and never wait."""
-IO = {"asyncio", "aiohttp", "redis", "socket", "ssl", "subprocess", "threading", "time", "anyio"}
+IO = {"asyncio", "httptools", "redis", "socket", "ssl", "subprocess", "threading", "time", "anyio"}
 
 
 def modules() -> dict[str, Path]:
@@ -157,13 +157,14 @@ def test_what_an_import_loads(module: str, banned: set[str]) -> None:
 def test_what_is_imported_is_a_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    needed = {re.split(r"[^\w-]", line)[0].replace("-", "_") for line in project["dependencies"]} | {"aiohttp"}
+    needed = {re.split(r"[^\w-]", line)[0].replace("-", "_") for line in project["dependencies"]}
     for_cli = needed | {re.split(r"[^\w-]", line)[0].replace("-", "_") for lines in extras.values() for line in lines}
     for module in MODULES:
         is_extra = module.startswith("pagefleet.cli") or module in (
             "pagefleet.embedded",
             "pagefleet.markup",
             "pagefleet.probe.elements",
+            "pagefleet.tasks",
         )
         known = for_cli if is_extra else needed
         others = {name for name in imports(module) if name not in MODULES} - set(sys.stdlib_module_names)

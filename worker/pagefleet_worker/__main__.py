@@ -12,6 +12,7 @@ import time
 from pagefleet.errors import PagefleetError
 from pagefleet.redaction import redacted
 from pagefleet.settings import Settings
+from pagefleet.tasks import fast_loop
 from pagefleet_worker.processes import Processes
 from pagefleet_worker.worker import work
 
@@ -45,7 +46,8 @@ def main() -> int:
     if options.parent:
         threading.Thread(target=follow, args=(options.parent,), daemon=True).start()
     try:
-        asyncio.run(work(options.redis, Settings(), options.concurrency))
+        with asyncio.Runner(loop_factory=fast_loop()) as runner:
+            runner.run(work(options.redis, Settings(), options.concurrency))
     except PagefleetError as error:
         print(f"pagefleet worker: {error}", file=sys.stderr)
         return 1

@@ -4,21 +4,23 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any
 
-from pagefleet.budget import Budget
-from pagefleet.errors import PagefleetError, RetryLater
+from pagefleet.errors import Exhausted, LaterRelease, PagefleetError, RetryLater
 from pagefleet.fleet import Fleet
-from pagefleet.keys import SliceKeys
+from pagefleet.keys import WHOLE, SliceKeys
 from pagefleet.pages import Pages, Source
 from pagefleet.redaction import redacted
 from pagefleet.settings import Settings
-from pagefleet_worker.budget import FleetBudgets
+from pagefleet_worker.budget import FleetBudget, FleetBudgets
 from pagefleet_worker.clients import Clients
 from pagefleet_worker.slice import Halted, Slice
+from pagefleet_worker.sliced import Sliced
 
 log = logging.getLogger("pagefleet.worker")
 
 BACKLOG_WAIT = 5.0
 """Seconds until a full stream is looked at again, if no consumer wakes the slice before."""
+ELSEWHERE = 5.0
+"""Seconds until a worker is looked for again that knows what this one does not."""
 
 
 @dataclass
@@ -47,6 +49,7 @@ class Station:
             source,
             held.checkpoint,
             client=self.clients.of(held.keys.crawl, source),
+            may_be_missing=held.keys.number != WHOLE,
             budgets=lambda origin: ToldBudget(self.budgets.at(origin, source.rate), origin, held),
         )
 
@@ -55,7 +58,7 @@ class Station:
 class ToldBudget:
     """A budget as one slice sees it: why it waits is told to whoever looks at the slice."""
 
-    budget: Budget
+    budget: FleetBudget
     origin: str
     held: Slice
 
@@ -65,11 +68,20 @@ class ToldBudget:
     async def pause(self, cause: RetryLater) -> None:
         self.held.fault = str(cause) if cause.is_source else f"{self.origin}: {cause}"  # a source's word names its URL
         log.warning("%s: %s; again in %.1f s", self.held.keys.tag, self.held.fault, cause.seconds)
-        await self.budget.pause(cause)
+        if cause.is_down:
+            self.held.doubted = self.budget
+        await self.budget.pause(cause, self.held.keys.tag)
+
+    def answered(self) -> None:
+        self.held.doubted = None
+        self.budget.answered()
 
 
-async def advance(ctx: dict[Any, Any], tag: str, lease: int) -> None:
-    """arq's job: lease the slice, walk its pages, and leave it where it belongs. Never raises on purpose."""
+async def advance(ctx: dict[Any, Any], tag: str, lease: int, *_: object, **__: object) -> None:
+    """arq's job: lease the slice, walk its pages, and leave it where it belongs. Never raises on purpose.
+
+    A later release may say more in its jobs.
+    """
     station: Station = ctx["station"]
     keys = SliceKeys.of(tag)
     held = await Slice.lease(station.fleet.scripts, keys, lease, station.settings, station.name)
@@ -85,6 +97,8 @@ async def advance(ctx: dict[Any, Any], tag: str, lease: int) -> None:
         await _leave(held, halted.reason)
     except RetryLater as later:
         await held.release("snoozed", later.seconds, str(later))
+    except LaterRelease as unknown:
+        await held.release("snoozed", ELSEWHERE, str(unknown))
     except PagefleetError as error:
         await held.release("failed", reason=str(error))
     except Exception as error:  # a fault of ours must not be rescued over and over
@@ -95,13 +109,26 @@ async def advance(ctx: dict[Any, Any], tag: str, lease: int) -> None:
 
 
 async def _walk(station: Station, held: Slice) -> None:
-    source = await station.fleet.source(held.keys.crawl)
+    sliced = await Sliced.of(station.fleet, held.keys, held.checkpoint)
+    if children := sliced.known():
+        await held.split(children, None)
+        return
+    source, may_split = sliced.source, sliced.is_at_start
     held.use(source)
-    async with station.pages(source, held) as pages:
-        async for page in held.until_halted(pages):
-            if page.notice:
-                log.warning("%s: %s", held.keys.tag, page.notice)
-            await held.commit(page)
+    try:
+        async with station.pages(source, held) as pages:
+            async for page in held.until_halted(pages):
+                if may_split and (children := sliced.parts(page)):
+                    await held.split(children, page.total)
+                    return
+                may_split = False
+                if page.notice:
+                    log.warning("%s: %s", held.keys.tag, page.notice)
+                await held.commit(page)
+    except Exhausted as fault:
+        if fault.last.is_down and held.doubted:
+            await held.doubted.give_up(held.keys.tag, fault.last)
+        raise
 
 
 async def _leave(held: Slice, reason: str) -> None:
@@ -109,4 +136,4 @@ async def _leave(held: Slice, reason: str) -> None:
     if reason == "full":
         await held.release("snoozed", BACKLOG_WAIT, "backlog")
     elif reason != "fenced":
-        await held.release("queued")
+        await held.release("queued", reason=reason)

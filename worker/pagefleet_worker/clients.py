@@ -21,10 +21,10 @@ class Clients:
         self._allowed = Allowed.parse(settings.allow)
         self._typed, _, places = settings.typed.partition(" ")
         self._places = Allowed.parse(places)
-        self._clients: dict[Allowed, httpx.AsyncClient] = {}
+        self._clients: dict[Allowed, httpx.AsyncBaseTransport] = {}
         self._stack = AsyncExitStack()
 
-    def of(self, crawl: str, source: Source) -> httpx.AsyncClient:
+    def of(self, crawl: str, source: Source) -> httpx.AsyncBaseTransport:
         """The client of a crawl by its id."""
         places = Allowed()
         if self._typed == ALL and isinstance(source, Crawl):
@@ -33,7 +33,7 @@ class Clients:
             places = self._places
         return self._open(self._allowed | places)
 
-    def _open(self, allowed: Allowed) -> httpx.AsyncClient:
+    def _open(self, allowed: Allowed) -> httpx.AsyncBaseTransport:
         if allowed not in self._clients:
             self._clients[allowed] = open_client(allowed)
             self._stack.push_async_callback(self._clients[allowed].aclose)

@@ -17,9 +17,9 @@ class Processes:
     def __init__(self, count: int, *arguments: str) -> None:
         self._count = count
         self._command = [sys.executable, "-m", "pagefleet_worker", *arguments, "--parent", str(os.getpid())]
-        self._children: set[int] = set()
+        self._children: dict[int, float] = {}
+        """By process id, when it was started."""
         self._is_draining = False
-        self._started = 0.0
         self._failures = 0
         self._failed = False
 
@@ -32,17 +32,17 @@ class Processes:
         worst = 0
         while self._children:
             child, status = os.wait()
-            self._children.discard(child)
+            lived = time.monotonic() - self._children.pop(child)
             code = os.waitstatus_to_exitcode(status)
             if not self._is_draining:
-                self._replace(child, code)
+                self._replace(child, code, lived)
             elif code != -signal.SIGTERM:  # that one had not begun to listen to signals
                 worst = max(worst, abs(code))
         return 1 if self._failed else min(worst, 1)
 
-    def _replace(self, child: int, code: int) -> None:
+    def _replace(self, child: int, code: int, lived: float) -> None:
         """Not faster than one a second, and not for ever when each fails as soon as it is there."""
-        is_infant = code > 0 and time.monotonic() - self._started < INFANCY
+        is_infant = code > 0 and lived < INFANCY
         self._failures = self._failures + 1 if is_infant else 0
         if self._failures >= TRIES:
             print(f"pagefleet worker: {TRIES} processes failed at their start; mend that first", file=sys.stderr)
@@ -56,8 +56,8 @@ class Processes:
     def _start(self) -> None:
         if not self._is_draining:
             # In process groups of their own: a terminal's Ctrl-C would reach them too, and then once more from here.
-            self._started = time.monotonic()
-            self._children.add(os.posix_spawn(sys.executable, self._command, os.environ, setpgroup=0))
+            started = time.monotonic()
+            self._children[os.posix_spawn(sys.executable, self._command, os.environ, setpgroup=0)] = started
         if self._is_draining:  # the signal came while this one started
             self._drain()
 

@@ -4,21 +4,25 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, TypeVar
 
-from pagefleet.decode import member, parse_path
+from pagefleet.decode import keys_of, parse_path
 from pagefleet.errors import Stop
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Page
-from pagefleet.pages import Source
-from pagefleet.scripts import Committed, Ending, Lease, Part, Scripts
+from pagefleet.pages import Pages, Source
+from pagefleet.scripts import Ending, Lease, Part, Scripts, Split
 from pagefleet.settings import Settings
+from pagefleet.slices import Bounds
 from pagefleet.tasks import ended
+from pagefleet_worker.budget import FleetBudget
 
 log = logging.getLogger("pagefleet.worker")
+T = TypeVar("T")
 
 MOST_DOCUMENTS = 500
 MOST_BYTES = 1024**2
@@ -53,13 +57,18 @@ class Slice:
         """It is finished, or another's turn has come: nothing is left to do, and the lease has gone."""
         self.fault = ""
         """Why the next page is tried again; whoever looks at the crawl is told with the next renewal."""
+        self.doubted: FleetBudget | None = None
+        """Of the source that has not answered lately, and looks as if it were down."""
         self._scripts = scripts
         self._settings = settings
         self._worker = worker
         self._fence = leased.fence
         self._commits = 0
         self._started = time.monotonic()
-        self._halted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._reason = ""
+        self._limit: asyncio.Timeout | None = None
+        self._grace: Grace = at_once
+        self._until = 0.0
         self._self_fence: asyncio.TimerHandle | None = None
         self._key: tuple[str, ...] | None = None
         self._may_yield = True
@@ -83,6 +92,7 @@ class Slice:
 
     async def __aenter__(self) -> Self:
         self._renewed()
+        self._watch_lease()
         self._renewing = asyncio.create_task(self._renew(), name=f"renew {self.keys.tag}")
         return self
 
@@ -92,22 +102,15 @@ class Slice:
         await ended(self._renewing)
         if self._self_fence:
             self._self_fence.cancel()
-        self._halted.cancel()
 
-    async def until_halted(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
+    async def until_halted(self, pages: Pages) -> AsyncIterator[Page]:
         """The pages, for as long as this worker has the slice; raises `Halted` in the middle of a fetch, too."""
         while not self.is_over:
-            following = asyncio.ensure_future(anext(pages))
-            try:
-                await _first_of(following, self._halted)
-                if self._halted.done():
-                    raise Halted(self._halted.result())
-                page = following.result()
-                self.fault = ""
-            except StopAsyncIteration:
+            self._check_halted()
+            page = await self._unless_halted(anext(pages, None), at_once)
+            if page is None:
                 return
-            finally:
-                await ended(following)
+            self.fault = ""
             yield page
 
     async def commit(self, page: Page) -> None:
@@ -116,10 +119,8 @@ class Slice:
         The same bytes are sent until Redis has answered: a lost reply changes nothing.
         """
         for part in self._parts(page):
-            sending = asyncio.ensure_future(
-                self._scripts.commit(self.keys, part, self._fence, self._settings.lease, self._worker)
-            )
-            committed = await self._answer(sending)
+            sending = self._scripts.commit(self.keys, part, self._fence, self._settings.lease, self._worker)
+            committed = await self._unless_halted(sending, in_a_commit)
             if committed.answer == "circle":
                 raise Stop(
                     f"committing page {part.before.page}: its documents and the cursor behind it were there before, so "
@@ -130,20 +131,43 @@ class Slice:
             self._renewed()
             self.checkpoint = replace(part.after, documents=committed.documents)
             self.is_over = committed.state != "running"
-            if self._halted.done() and not self.is_over:
-                raise Halted(self._halted.result())
+            if not self.is_over:
+                self._check_halted()
 
-    async def _answer(self, sending: "asyncio.Future[Committed]") -> Committed:
-        """Of a commit under way; a draining worker does not wait for ever for a Redis that is away."""
+    async def split(self, parts: Sequence[Bounds], total: int | None) -> None:
+        """Children in place of this slice, and nothing is left to do for it; raises `Halted`.
+
+        If there is a plan from an earlier time, it counts.
+        """
+        name = f"{self._fence[:16]}-split"
+        while True:
+            split = Split(name, self.checkpoint, parts, total)
+            sending = self._scripts.split(self.keys, split, self._fence, self._worker)
+            answer, plan = await self._unless_halted(sending, in_a_commit)
+            if answer != "other":
+                break
+            parts, total = plan, None
+        if answer != "committed":
+            raise Halted(answer if answer != "gone" else "fenced")
+        self.is_over = True
+
+    def _check_halted(self) -> None:
+        if self._reason:
+            raise Halted(self._reason)
+
+    async def _unless_halted(self, work: Awaitable[T], grace: "Grace") -> T:
+        """What this comes to; raises `Halted` when it is not there within the time that a reason to halt leaves it."""
+        limit = self._limit = asyncio.timeout(grace(self._reason) if self._reason else None)
+        self._grace = grace
         try:
-            await _first_of(sending, self._halted)
-            if not sending.done() and self._halted.result() == "drained":
-                await asyncio.wait({sending}, timeout=LAST_WORD)
-                if not sending.done():
-                    raise Halted("drained")
-            return await sending
+            async with limit:
+                return await work
+        except TimeoutError:
+            if limit.expired():
+                self._check_halted()
+            raise
         finally:
-            await ended(sending)
+            self._limit = None
 
     def _parts(self, page: Page) -> Iterator[Part]:
         before, documents = self.checkpoint, page.documents
@@ -175,6 +199,8 @@ class Slice:
 
     @staticmethod
     def _end_of_part(documents: Sequence[bytes], start: int) -> int:
+        if len(documents) - start <= MOST_DOCUMENTS and sum(map(len, documents)) <= MOST_BYTES:
+            return len(documents)
         size, end = 0, start
         while end < len(documents) and end - start < MOST_DOCUMENTS:
             size += len(documents[end])
@@ -186,8 +212,8 @@ class Slice:
     def _arguments(self, documents: Sequence[bytes]) -> Sequence[bytes]:
         if self._key is None:
             return documents
-        pairs = ((document, (member(document, self._key) or "").encode()) for document in documents)
-        return [argument for pair in pairs for argument in pair]
+        keys = map(str.encode, keys_of(documents, self._key))
+        return list(chain.from_iterable(zip(documents, keys, strict=True)))
 
     def _ending(self, page: Page) -> Ending:
         if page.is_last:
@@ -197,15 +223,22 @@ class Slice:
 
     def halt(self, reason: str) -> None:
         """Stop as soon as nothing is lost by it; the first reason counts."""
-        if not self._halted.done():
-            self._halted.set_result(reason)
+        if self._reason:
+            return
+        self._reason = reason
+        if self._limit is not None and (seconds := self._grace(reason)) is not None:
+            self._limit.reschedule(asyncio.get_running_loop().time() + seconds)
 
     def _renewed(self) -> None:
         """The lease was extended just now: put off the moment at which we stop by ourselves."""
-        if self._self_fence:
-            self._self_fence.cancel()
-        loop = asyncio.get_running_loop()
-        self._self_fence = loop.call_later(0.8 * self._settings.lease, self.halt, "unrenewed")
+        self._until = time.monotonic() + 0.8 * self._settings.lease
+
+    def _watch_lease(self) -> None:
+        """A timer that looks when that moment should be there, rather than one that is set anew with every page."""
+        if (left := self._until - time.monotonic()) <= 0:
+            self.halt("unrenewed")
+        else:
+            self._self_fence = asyncio.get_running_loop().call_later(left, self._watch_lease)
 
     async def _renew(self) -> None:
         while True:
@@ -225,5 +258,15 @@ class Slice:
             log.warning("%s not released, Redis is away; it is rescued when the lease runs out", self.keys.tag)
 
 
-async def _first_of(*futures: asyncio.Future[Any]) -> None:
-    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+Grace = Callable[[str], float | None]
+"""Seconds that are left for what is under way when this is the reason to halt; None: all that it needs."""
+
+
+def at_once(_: str) -> float | None:
+    """A page that is not there yet is not waited for."""
+    return 0.0
+
+
+def in_a_commit(reason: str) -> float | None:
+    """It is brought to its end; but a draining worker does not wait for ever for a Redis that is away."""
+    return LAST_WORD if reason == "drained" else None

@@ -21,6 +21,7 @@ from pagefleet.settings import Settings
 from pagefleet.tasks import ended
 from pagefleet_worker.advance import Station, advance
 from pagefleet_worker.clients import Clients
+from pagefleet_worker.watchdog import watchdog
 
 log = logging.getLogger("pagefleet.worker")
 
@@ -80,7 +81,7 @@ class FleetWorker(Worker):
 
 async def work(url: str, settings: Settings, concurrency: int) -> None:
     """Advance slices until a signal comes; raises `RedisUnusable` when there is nothing to start on."""
-    async with Fleet(url, patience=math.inf) as fleet, Clients(settings) as clients:
+    async with watchdog(settings.hang), Fleet(url, patience=math.inf) as fleet, Clients(settings) as clients:
         name = f"{socket.gethostname()}:{os.getpid()}"
         station = Station(name, fleet, clients, settings)
         pool = ArqRedis(

@@ -1,90 +1,17 @@
-"""What httpx sends by: two transports that ask at the door before each connection, and connect to what was checked.
-
-The asynchronous one is aiohttp's, since httpx' own costs 8.8 ms a page at 64 crawls: its pool looks at every connection
-for every request. The synchronous one is httpcore's, as httpx' own, with sockets of ours.
-"""
+"""What httpx sends by for plain `for`: httpcore, as httpx' own transport, with sockets of ours."""
 
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator
-from contextvars import ContextVar
-from functools import cache
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
-import aiohttp
 import httpcore
 import httpx
-from httpx_aiohttp import AiohttpTransport
-from yarl import URL
 
 from pagefleet.addresses import Allowed, Door
-
-CONNECTIONS = 256
-HEADERS, HEADER = 100, 8190
-"""Of one answer: so many, each of so many bytes."""
-_door: ContextVar[Door | None] = ContextVar("door", default=None)
-
-
-class AsyncTransport(httpx.AsyncBaseTransport):
-    """aiohttp's, for one event loop."""
-
-    def __init__(self, allowed: Allowed) -> None:
-        self._allowed = allowed
-        self._inner = AiohttpTransport(verify=tls(), client=_session)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Raises `Stop` when the host may not be connected to."""
-        _check_reading(request.url)
-        door = Door(request.url, self._allowed)
-        before = _door.set(door)
-        try:
-            return await self._inner.handle_async_request(request)
-        except Exception:
-            door.check()
-            raise
-        finally:
-            _door.reset(before)
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-
-def _session() -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(
-        limit=CONNECTIONS, keepalive_timeout=30.0, ssl=tls(), socket_factory=cast("Any", _opened)
-    )
-    opened = aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        max_headers=HEADERS,
-        max_line_size=HEADER,
-        max_field_size=HEADER,
-    )
-    # aiohttp sends a request again by itself when a connection that was kept open is closed: past the budget, and
-    # past the rule that a cursor which moves on is asked for once. It has no public switch; a test holds this one.
-    opened._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    return opened
-
-
-def _opened(info: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
-    """aiohttp asks for the socket of each address that it is about to connect to, in the context of the request."""
-    family, kind, protocol, _, address = info
-    door = _door.get()
-    if door is None or not door.permits(address[0]):
-        raise OSError("not permitted")
-    return socket.socket(family, kind, protocol)
-
-
-def _check_reading(url: httpx.URL) -> None:
-    """aiohttp reads the URL once more: credentials and doors go by httpx' reading, so both must be the same."""
-    try:
-        read = URL(str(url))
-    except ValueError as error:
-        raise httpx.UnsupportedProtocol("read by httpx only") from error
-    port = url.port or {"http": 80, "https": 443}.get(url.scheme)
-    if (read.scheme, read.raw_host, read.port) != (url.scheme, url.raw_host.decode(), port):
-        raise httpx.UnsupportedProtocol("read differently by httpx and aiohttp")
+from pagefleet.transport import CONNECTIONS, tls
 
 
 class SyncTransport(httpx.BaseTransport):
@@ -104,9 +31,10 @@ class SyncTransport(httpx.BaseTransport):
         url, stream = request.url, cast("httpx.SyncByteStream", request.stream)
         target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         try:
-            answer = self._pool.handle_request(
-                httpcore.Request(request.method, target, headers=request.headers.raw, content=stream)
-            )
+            with _as_httpx():
+                answer = self._pool.handle_request(
+                    httpcore.Request(request.method, target, headers=request.headers.raw, content=stream)
+                )
         except Exception:
             door.check()
             raise
@@ -116,12 +44,35 @@ class SyncTransport(httpx.BaseTransport):
         self._pool.close()
 
 
+FAULTS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
+    (httpcore.ConnectError, httpx.ConnectError),
+    (httpcore.ConnectTimeout, httpx.ConnectTimeout),
+    (httpcore.TimeoutException, httpx.ReadTimeout),
+    (httpcore.UnsupportedProtocol, httpx.UnsupportedProtocol),
+    (httpcore.ProtocolError, httpx.RemoteProtocolError),
+    (httpcore.NetworkError, httpx.ReadError),
+)
+"""By the first that fits."""
+
+
+@contextmanager
+def _as_httpx() -> Generator[None]:
+    try:
+        yield
+    except Exception as error:
+        kind = next((ours for theirs, ours in FAULTS if isinstance(error, theirs)), None)
+        if kind is None:
+            raise
+        raise kind(str(error)) from error
+
+
 class _Body(httpx.SyncByteStream):
     def __init__(self, answer: httpcore.Response) -> None:
         self._answer = answer
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._answer.iter_stream()
+        with _as_httpx():
+            yield from self._answer.iter_stream()
 
     def close(self) -> None:
         self._answer.close()
@@ -189,9 +140,3 @@ class _Stream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
-
-
-@cache
-def tls() -> ssl.SSLContext:
-    """One a process, since it takes 20 ms to make. It trusts certifi's authorities, or those of SSL_CERT_FILE."""
-    return httpx.create_ssl_context()

@@ -1,0 +1,319 @@
+"""What httpx sends by in an event loop: HTTP/1.1 on llhttp (httptools), each connection to an address that was checked.
+
+A transport of our own, since this is where most of a page's time went: 60 us of it are the kernel's, 130 are left here,
+and others take 370 (aiohttp's) or, with many crawls, 8,800 (httpx' own: its pool looks at every connection for every
+request). Ours does what a crawl needs and no more (docs/decisions/008).
+"""
+
+import asyncio
+import os
+import socket
+import ssl
+import time
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterator
+from functools import cache
+from typing import Any
+
+import httptools
+import httpx
+from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVariableType]  # a tuple without its types
+
+from pagefleet.addresses import Allowed, Door
+
+CONNECTIONS = 256
+"""In use at once; for more, requests wait."""
+KEPT = 30.0
+"""Seconds that a connection without work is good for another request."""
+HEADERS, HEADER = 100, 8190
+"""Of one answer: so many, each of so many bytes."""
+OVERHEAD = 1024**2
+"""Bytes of an answer that belong to no body and to no header: interim answers, sizes of chunks, trailers. One for each
+byte of the body is free."""
+AHEAD = 256 * 1024
+"""Bytes of a body that nobody has taken yet; then the server waits."""
+FALLBACK_DELAY = 0.25
+"""Seconds until the next of a host's addresses is tried as well (RFC 8305)."""
+
+Place = tuple[bytes, bytes, int | None]
+"""Scheme, host and port."""
+
+
+class AsyncTransport(httpx.AsyncBaseTransport):
+    """Connections to many places, kept for the next request to the same one.
+
+    Raises `Stop` where a host may not be connected to, `httpx.ConnectError` before a request has gone out, and
+    `httpx.TransportError` behind that: nothing is ever sent twice.
+    """
+
+    def __init__(self, allowed: Allowed) -> None:
+        self._allowed = allowed
+        self._idle = defaultdict[Place, list[_Connection]](list)
+        self._resting = 0
+        self._slots = asyncio.Semaphore(CONNECTIONS)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        place = request.url.raw_scheme, request.url.raw_host, request.url.port
+        await self._slots.acquire()
+        connection = None
+        try:
+            connection = self._kept(place) or await _opened(request.url, self._allowed)
+            answer = await connection.ask(request)
+        except BaseException:
+            if connection is not None:
+                connection.close()
+            self._slots.release()
+            raise
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer, connection, place, self))
+
+    def _kept(self, place: Place) -> "_Connection | None":
+        while place in self._idle:
+            connection = self._taken(place)
+            if connection.is_fit and time.monotonic() - connection.rested < KEPT:
+                return connection
+            connection.close()
+        return None
+
+    def _taken(self, place: Place) -> "_Connection":
+        """The one that rested last, of those to a place."""
+        idle = self._idle[place]
+        connection = idle.pop()
+        self._resting -= 1
+        if not idle:
+            del self._idle[place]
+        return connection
+
+    def release(self, connection: "_Connection", place: Place) -> None:
+        """Its answer was read, or given up."""
+        self._slots.release()
+        if not connection.is_fit:
+            connection.close()
+            return
+        connection.rested = time.monotonic()
+        self._idle[place].append(connection)
+        self._resting += 1
+        if self._resting > CONNECTIONS:
+            self._taken(next(iter(self._idle))).close()
+
+    async def aclose(self) -> None:
+        while self._idle:
+            self._taken(next(iter(self._idle))).close()
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of an answer as it comes, and what becomes of its connection."""
+
+    def __init__(self, answer: "_Answer", connection: "_Connection", place: Place, transport: AsyncTransport) -> None:
+        self._answer, self._connection, self._place, self._transport = answer, connection, place, transport
+        self._is_closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while (chunk := self._answer.taken()) or not self._answer.is_whole:
+            if chunk:
+                yield chunk
+            else:
+                await self._connection.more()
+
+    async def aclose(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self._transport.release(self._connection, self._place)
+
+
+class _Answer:
+    """What llhttp makes of the bytes of an answer, within the bounds."""
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.is_begun, self.is_whole, self.is_last = False, False, False
+        self._is_interim, self._is_ended_by_close = False, True
+        self._chunks = deque[bytes]()
+        self._waiting = 0
+        self._free = OVERHEAD
+
+    @property
+    def is_ahead(self) -> bool:
+        """Has enough come to let the reader catch up?"""
+        return self._waiting > AHEAD and not self.is_whole
+
+    def feed(self, data: bytes) -> None:
+        """Raises `httpx.RemoteProtocolError` for what is no HTTP, or too much of what is no body."""
+        self._free -= len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:  # what a call of ours raises is its context
+            fault = error.__context__
+            if not isinstance(fault, httpx.RemoteProtocolError):
+                fault = httpx.RemoteProtocolError(f"the answer is not HTTP/1.1: {error}")
+            raise fault from None
+        except httptools.HttpParserUpgrade:
+            raise httpx.RemoteProtocolError("the server changes the protocol") from None
+        if self._free < 0:
+            raise httpx.RemoteProtocolError(f"an answer with more than {OVERHEAD} bytes beside its body")
+
+    def end(self) -> None:
+        """The connection was closed: the end of an answer that does not say how long it is."""
+        if self.is_begun and self._is_ended_by_close:
+            self.is_whole = True
+        if not self.is_whole:
+            place = " in the middle of the answer" if self.is_begun else ""
+            raise httpx.RemoteProtocolError(f"Server disconnected{place}")
+
+    def taken(self) -> bytes:
+        """What of the body has come since the last time."""
+        if not self._chunks:
+            return b""
+        chunk = self._chunks.popleft() if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks.clear()
+        self._waiting = 0
+        return chunk
+
+    # What llhttp calls
+
+    def on_message_begin(self) -> None:
+        if self.is_whole:
+            raise httpx.RemoteProtocolError("more came than the answer")
+        self.headers = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.is_begun:
+            return  # a trailer
+        if len(self.headers) >= HEADERS or len(name) + len(value) > HEADER:
+            raise httpx.RemoteProtocolError(f"an answer with more than {HEADERS} headers, or one of {HEADER} bytes")
+        name = name.lower()
+        if name in (b"content-length", b"transfer-encoding"):
+            self._is_ended_by_close = False
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self.status = self._parser.get_status_code()
+        self._is_interim = self.status < httpx.codes.OK
+        self.is_begun = not self._is_interim
+
+    def on_body(self, body: bytes) -> None:
+        self._free += 2 * len(body)
+        self._waiting += len(body)
+        self._chunks.append(body)
+
+    def on_message_complete(self) -> None:
+        if not self._is_interim:
+            self.is_whole = True
+            self.is_last = not self._parser.should_keep_alive()
+
+
+class _Connection(asyncio.Protocol):
+    """One connection: a request, its answer, and then perhaps the next."""
+
+    def __init__(self) -> None:
+        self.rested = 0.0
+        self._transport: Any = None
+        self._answer: _Answer | None = None
+        self._fault: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._is_paused = False
+
+    @property
+    def is_fit(self) -> bool:
+        """May another request be sent here?"""
+        is_done = self._answer is None or (self._answer.is_whole and not self._answer.is_last)
+        return is_done and self._fault is None and not self._transport.is_closing()
+
+    def close(self) -> None:
+        self._transport.abort()
+
+    async def ask(self, request: httpx.Request) -> _Answer:
+        """The beginning of the answer, up to its body."""
+        answer = self._answer = _Answer()
+        self._transport.write(b"".join(_written(request)))
+        while not answer.is_begun:
+            await self.more()
+        return answer
+
+    async def more(self) -> None:
+        """Until something has come; raises what is wrong with it."""
+        if self._fault is not None:
+            raise self._fault
+        if self._is_paused:
+            self._is_paused = False
+            self._transport.resume_reading()
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    # What the event loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        answer = self._answer
+        if answer is None or answer.is_whole:  # nobody asked
+            self._fault = httpx.RemoteProtocolError("more came than the answer")
+            self._transport.abort()
+            return
+        try:
+            answer.feed(data)
+        except httpx.RemoteProtocolError as error:
+            self._fault = error
+            self._transport.abort()
+        if answer.is_ahead and not self._is_paused:
+            self._is_paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._fault is None:
+            try:
+                if exc is not None:
+                    raise httpx.ReadError(str(exc) or type(exc).__name__)
+                if self._answer is not None:
+                    self._answer.end()
+                self._fault = httpx.ReadError("Server disconnected")
+            except httpx.TransportError as error:
+                self._fault = error
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            if self._fault is not None and not (self._answer and self._answer.is_whole):
+                self._waiter.set_exception(self._fault)
+            else:
+                self._waiter.set_result(None)
+
+
+def _written(request: httpx.Request) -> Iterator[bytes]:
+    yield b"%b %b HTTP/1.1\r\n" % (request.method.encode(), request.url.raw_path)
+    for name, value in request.headers.raw:
+        yield b"%b: %b\r\n" % (name, value)
+    yield b"\r\n"
+    yield request.content
+
+
+async def _opened(url: httpx.URL, allowed: Allowed) -> _Connection:
+    """A connection to the first address that answers, of those that are permitted."""
+    loop, door = asyncio.get_running_loop(), Door(url, allowed)
+    host, port, context = door.host, door.port, tls() if url.scheme == "https" else None
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        permitted = [info for info in found if door.permits(str(info[4][0]))]
+        door.check()
+        if not permitted:
+            raise OSError(f"{host} has no address to connect to")
+        opened = await start_connection(permitted, happy_eyeballs_delay=FALLBACK_DELAY)
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        name = host if context else None
+        _, connection = await loop.create_connection(_Connection, sock=opened, ssl=context, server_hostname=name)
+    except (OSError, UnicodeError, ssl.SSLError) as error:
+        fault = os.strerror(error.errno) if isinstance(error, ConnectionError) and error.errno else str(error)
+        raise httpx.ConnectError(f"cannot connect to {host}:{port}: {fault}") from error
+    return connection
+
+
+@cache
+def tls() -> ssl.SSLContext:
+    """One a process, since it takes 20 ms to make. It trusts certifi's authorities, or those of SSL_CERT_FILE."""
+    return httpx.create_ssl_context()

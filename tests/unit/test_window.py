@@ -1,0 +1,143 @@
+"""A window of pages: several at once, and the same documents in the same order as one after the other."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pagefleet import Crawl, documents
+from pagefleet.errors import Stop
+from pagefleet.page import Checkpoint
+from pagefleet.pages import Pages
+from tests.api import Api, api, description, document
+
+STYLES = {
+    "offset": {"kind": "offset", "limit_param": "limit", "limit": 10},
+    "page": {"kind": "page", "size_param": "per_page", "size": 10},
+}
+
+
+def crawl(url: str, style: str, window: int = 8, **params: Any) -> Crawl:
+    said = description(url, "x", style, **params)
+    total = {"total": said["total"]} if params.get("total") != "0" else {"total": None}
+    return Crawl.model_validate({**said, **total, "paginate": {**STYLES[style], "window": window}})
+
+
+async def drained(source: Crawl) -> tuple[list[bytes], str]:
+    async with documents(source) as flow:
+        found = [bytes(one) async for one in flow]
+    return found, str(flow.verdict)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("total", ["0", "1"])
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 100, 205])
+async def test_all_documents_in_order(server: Api, style: str, total: str, count: int) -> None:
+    found, verdict = await drained(crawl(server.url, style, count=count, total=total))
+    assert found == [document("x", number) for number in range(count)]
+    assert verdict == "complete"
+
+
+@pytest.mark.parametrize("style", STYLES)
+async def test_nothing_behind_a_known_end_is_asked_for(server: Api, style: str) -> None:
+    await drained(crawl(server.url, style, count=100))
+    targets = [asked.target for asked in server.asked("/c/")]
+    assert len(targets) == len(set(targets)) == 11  # the page behind the last one says that it is empty
+
+
+async def test_a_slow_server_is_asked_for_several_pages_at_once(server: Api) -> None:
+    """Twenty pages of 0.1 s: with one after the other 2 s, with a window that grows about 0.6 s."""
+    started = time.monotonic()
+    await drained(crawl(server.url, "offset", count=200, delay=0.1))
+    alone = 0.1 * len(server.asked("/c/"))
+    assert time.monotonic() - started < 0.7 * alone
+    assert 2 <= server.connections <= 8
+
+
+async def test_a_window_is_no_wider_than_the_crawl_allows() -> None:
+    with api(latency=0.05) as served:
+        await drained(crawl(served.url, "page", window=3, count=300))
+        times = sorted(asked.at for asked in served.asked())
+    assert all(fourth - first > 0.04 for first, fourth in zip(times, times[3:], strict=False))
+
+
+@pytest.mark.parametrize("style", STYLES)
+async def test_pages_that_are_shorter_than_was_asked_for(server: Api, style: str) -> None:
+    """The server gives 7 of the 10."""
+    found, verdict = await drained(crawl(server.url, style, count=50, size=7))
+    assert found == [document("x", number) for number in range(50)]
+    assert verdict == "complete"
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("fault", ["hangup", "503", "429", "truncated", "html"])
+async def test_faults_cost_time_and_no_document(server: Api, style: str, fault: str) -> None:
+    source = crawl(server.url, style, count=45, fault=fault, times=1, chance=0.3, after=0)
+    if fault == "html":
+        with pytest.raises(Stop, match="not JSON"):
+            await drained(source)
+        return
+    found, verdict = await drained(source)
+    assert found == [document("x", number) for number in range(45)]
+    assert verdict == "complete"
+
+
+async def test_left_early_it_leaves_nothing(server: Api) -> None:
+    source = crawl(server.url, "offset", count=1000, delay=0.02)
+    async with documents(source) as flow:
+        for _ in range(100):
+            await anext(flow)
+    await server.is_idle()
+    assert {task.get_name() for task in asyncio.all_tasks()} & {"a page of the window", "the next page"} == set()
+
+
+class Shifting(httpx.AsyncBaseTransport):
+    """At the seam: a collection by offset whose pages are of any size, and whose answers come in any order."""
+
+    def __init__(self, sizes: list[int], turns: list[int], count: int) -> None:
+        self._sizes, self._turns, self._count = sizes, turns, count
+        self.asked = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        number, self.asked = self.asked, self.asked + 1
+        for _ in range(self._turns[number % len(self._turns)]):
+            await asyncio.sleep(0)
+        offset = int(request.url.params["offset"])
+        size = self._sizes[offset % len(self._sizes)]
+        body = b"[%s]" % b",".join(b"%d" % n for n in range(offset, min(offset + size, self._count)))
+        return httpx.Response(200, stream=_Bytes(body))
+
+
+class _Bytes(httpx.AsyncByteStream):
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._body
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 6), min_size=1, max_size=5),
+    turns=st.lists(st.integers(0, 5), min_size=1, max_size=5),
+    count=st.integers(0, 60),
+    window=st.integers(1, 9),
+)
+def test_any_sizes_in_any_order(sizes: list[int], turns: list[int], count: int, window: int) -> None:
+    """No document is lost or comes twice, and nothing that was of use is asked for again."""
+    said = {"kind": "offset", "window": window}
+    source = Crawl.model_validate({"url": "http://a.example/", "paginate": said})
+
+    async def read() -> tuple[list[bytes], int]:
+        served = Shifting(sizes, turns, count)
+        async with Pages(source, Checkpoint(), client=served) as flow:
+            return [one async for page in flow for one in page.documents], served.asked
+
+    found, asked = asyncio.run(read())
+    assert found == [b"%d" % number for number in range(count)]
+    assert asked <= (count + 1) * window
