@@ -107,6 +107,8 @@ def _brotli(inflater: Inflater) -> Callable[[bytes], Iterator[bytes]]:
     engine = _brotli_module.Decompressor()
 
     def inflate(chunk: bytes) -> Iterator[bytes]:
+        if chunk and engine.is_finished():  # it says so itself only of what comes in one chunk with the end
+            raise Uninflatable("its br goes on behind its end")
         while not engine.is_finished() and (piece := engine.process(chunk, output_buffer_limit=PIECE)):
             yield piece
             chunk = b""
