@@ -10,9 +10,10 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from pagefleet.bounds import DEFAULT
 from pagefleet.crawl import Crawl, Each, Limits
 from pagefleet.decode import is_object
-from pagefleet.errors import CrawlError
+from pagefleet.errors import CrawlError, Stop
 from pagefleet.paginators import Paginator, Then
 from pagefleet.presets import applied
 from pagefleet.slices import ByPages, ByRange, ByValues
@@ -46,7 +47,7 @@ def renamed(crawl: Crawl, name: str) -> Crawl:
 
 def parse(said: Any, what: str = "the crawl") -> Crawl:
     """A crawl from plain data; raises `CrawlError` that names every field at fault."""
-    _check_text(said, what)
+    _check_plain(said, what)
     if is_object(said) and "preset" in said:
         try:
             said = applied(said)
@@ -64,14 +65,17 @@ def parse(said: Any, what: str = "the crawl") -> Crawl:
         raise CrawlError(f"reading {what}:\n{lines}") from error
 
 
-def _check_text(said: Any, what: str) -> None:
-    """JSON can hold half a surrogate pair; nothing that is sent can."""
+def _check_plain(said: Any, what: str) -> None:
+    """JSON can hold half a surrogate pair, which cannot be sent, and dotted keys of TOML can nest without end."""
     try:
-        json.dumps(said, ensure_ascii=False, default=str).encode()
+        DEFAULT.check_depth(json.dumps(said, ensure_ascii=False, default=str).encode())
     except UnicodeEncodeError as error:
         around = error.object[max(0, error.start - 20) : error.end]
         found = f"half a character, at the end of {around!a}"
         raise CrawlError(f"reading {what}:\n  the crawl holds {found}; write a whole one") from error
+    except (RecursionError, Stop) as error:
+        remedy = f"at most {DEFAULT.depth} tables and arrays may be within each other"
+        raise CrawlError(f"reading {what}:\n  the crawl is nested too deep; {remedy}") from error
 
 
 def _fault(fault: Any, said: Any) -> tuple[str, str]:

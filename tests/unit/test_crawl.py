@@ -283,6 +283,12 @@ def test_what_is_missing() -> None:
         ("a.json", "[" * 200_000, "a.json as JSON: maximum recursion depth exceeded"),
         ("a.toml", f"a = {'9' * 5000}", "a.toml as TOML: Exceeds the limit"),
         ("a.toml", f"a = {'[' * 5000}", "a.toml as TOML: "),
+        (
+            "a.toml",
+            f"{'a.' * 2000}a = 1",
+            "a.toml:\n  the crawl is nested too deep; at most 64 tables and arrays may be",
+        ),
+        ("a.toml", f"body.{'a.' * 300}a = 1", "a.toml:\n  the crawl is nested too deep"),
         ("a.toml", "\udcff", "it is not text (byte 0 is 0xff)"),
         ("a.toml", "[paginate]\nkind = 'none'", "a.toml:\n  url is missing"),
     ],
