@@ -60,17 +60,18 @@ def _identity(_: Inflater) -> Callable[[bytes], Iterator[bytes]]:
 
 def _gzip(inflater: Inflater) -> Callable[[bytes], Iterator[bytes]]:
     """One member or several; what stands behind the last and is none is padding."""
-    engine, tail = zlib.decompressobj(zlib.MAX_WBITS | 16), b""
+    engine, tail, is_over = zlib.decompressobj(zlib.MAX_WBITS | 16), b"", False
 
     def inflate(chunk: bytes) -> Iterator[bytes]:
-        nonlocal engine, tail
+        nonlocal engine, tail, is_over
         chunk, tail = tail + chunk, b""
-        while chunk:
+        while chunk and not is_over:
             if engine.eof:
                 if len(chunk) < len(GZIP):
                     tail = chunk
                     return
                 if not chunk.startswith(GZIP):
+                    is_over = True
                     return
                 engine = zlib.decompressobj(zlib.MAX_WBITS | 16)
             yield engine.decompress(chunk, PIECE)

@@ -215,6 +215,7 @@ def test_a_compressed_page_that_is_none(ask: Ask, encoding: str) -> None:
     [
         ("gzip", gzip.compress(b"[1") + gzip.compress(b",2]")),
         ("x-gzip", gzip.compress(b"[1,2]") + b"\0" * 100),
+        ("gzip", gzip.compress(b"[1,2]") + b"\0" * 12 + gzip.compress(b"padding")),
         ("zstd", zstandard.compress(b"[1") + zstandard.compress(b",2]")),
         ("deflate", zlib.compress(b"[1,2]", wbits=-15)),
         ("identity", b"[1,2]"),
@@ -222,7 +223,17 @@ def test_a_compressed_page_that_is_none(ask: Ask, encoding: str) -> None:
         ("utf-8", b"[1,2]"),
         ("identity, GZIP", gzip.compress(b"[1,2]")),
     ],
-    ids=["gzip", "x-gzip", "zstd", "deflate", "identity", "none", "no encoding", "GZIP"],  # gzip has the time in it
+    ids=[
+        "gzip",
+        "x-gzip",
+        "padding",
+        "zstd",
+        "deflate",
+        "identity",
+        "none",
+        "unknown",
+        "GZIP",
+    ],  # gzip has the time in it
 )
 @pytest.mark.parametrize("size", [1, 7, 65536])
 def test_what_servers_call_compressed(encoding: str, body: bytes, size: int) -> None:
