@@ -7,7 +7,7 @@ from typing import Any, Literal
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pagefleet.decode import is_object
+from pagefleet.decode import is_array, is_object
 from pagefleet.errors import Stop
 from pagefleet.page import Cursor, Request
 from pagefleet.paginators.opaque import Opaque
@@ -103,9 +103,9 @@ class NextCursor(Opaque):
 
     def _carried(self, place: str, answer: Answer) -> Any:
         where = self.carry[place]
-        value = answer.find(where)
-        if isinstance(value, dict | list) and not is_structured(place):
-            said = f"{where!r} holds {value!r:.80}, which cannot be put into {place!r}"
+        value: Any = answer.find(where)
+        if (is_object(value) or is_array(value)) and not is_structured(place):
+            said = f"{where!r} holds {quoted(value)}, which cannot be put into {place!r}"
             raise Stop(f"reading {safe(answer.response.url)}: {said}; correct paginate.carry")
         return value
 
