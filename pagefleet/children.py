@@ -21,11 +21,13 @@ from pagefleet.credentials import WHOLE
 from pagefleet.decode import is_array, is_object, member, parse_path, raw_at
 from pagefleet.errors import Stop
 from pagefleet.fetch import Reply, Send, Wait
-from pagefleet.page import Checkpoint, Page
+from pagefleet.page import Checkpoint, Cursor, Page, Quarantined
 from pagefleet.redaction import quoted
 from pagefleet.resume import SHOWN, START, UNSAID, Place, Steps, mark_of, sought, upcoming
 from pagefleet.url import joined, origin, safe, with_query
 from pagefleet.watch import digest
+
+Alone = Generator[Send | Wait, Reply, Page]
 
 
 def walk_children(
@@ -44,7 +46,7 @@ def walk_children(
         said.note(page)
         for index, parent in enumerate(page.documents[start:], start):
             here = replace(place, index=index, mark=mark_of(parent), child=child or START)
-            for_child = walk(child_of(crawl, each, parent), here.child, may_be_missing=True, may_set_aside=False)
+            for_child = walk(child_of(crawl, each, parent), here.child, may_be_missing=True)
             place = yield from _pages(for_child, each, parent, here, said)
             child = None
         start = max(0, start - len(page.documents))
@@ -71,20 +73,49 @@ def _pages(
         else:
             place = replace(place, pointer=SHOWN if page.cursor is not None else place.pointer)
             said.note(page)
-        at = _behind(at, page)
+        lost, at = _below(replace(place, child=at), page), _behind(at, page)
         if page.is_last and at.total is not None and at.documents < at.total:
             said.doubt("child-below-total")
         documents = [_including(each, parent, document) for document in page.documents]
-        cursor = replace(place, child=None if page.is_last else at).cursor()
+        here = replace(place, child=None if page.is_last else at)
         is_seamless = page.is_seamless and not page.is_last  # behind it is another child
-        page = replace(page, documents=documents, cursor=cursor, is_last=False, is_seamless=is_seamless, total=None)
-        yield said.on(replace(page, digest=digest(documents)) if each.include else page)
+        page = replace(page, documents=documents, cursor=here.cursor(), is_last=False, is_seamless=is_seamless)
+        page = replace(page, total=None, quarantined=lost, digest=digest(documents) if each.include else page.digest)
+        yield said.on(page)
     return place
 
 
+def child_alone(
+    crawl: Crawl, each: Each, cursor: Cursor, walk: Callable[..., Steps], alone: Callable[..., Alone]
+) -> Alone:
+    """The one document of a child that could not be had before. Its parent is fetched again, too."""
+    place = Place.of(cursor)
+    parents = walk(crawl.model_copy(update={"each": None}), place.parent, may_be_missing=True, may_set_aside=False)
+    try:
+        parent = place.parent_of((yield from sought(parents, place)))
+        if parent is None:
+            raise Stop(f"its parent is no longer among those of {safe(crawl.url)}, or is another by now")
+        page = yield from alone(child_of(crawl, each, parent), place.child or START)
+    except Stop as fault:
+        lost = Quarantined(cursor, f"trying a document again: {fault}")
+        return Page([], digest=digest([]), doubt="quarantined", quarantined=lost)
+    documents = [_including(each, parent, document) for document in page.documents]
+    return replace(page, documents=documents, digest=digest(documents), quarantined=_below(place, page))
+
+
+def _below(place: Place, page: Page) -> Quarantined | None:
+    """What could not be had of a child's page, by a cursor that begins with its parents."""
+    if page.quarantined is None:
+        return None
+    child = replace(place.child or START, cursor=page.quarantined.cursor)
+    return replace(page.quarantined, cursor=replace(place, child=child).cursor())
+
+
 def _behind(at: Checkpoint, page: Page) -> Checkpoint:
+    """Documents that could not be had count: they have their places."""
     total = at.total if page.total is None else page.total
-    return Checkpoint(0, 0, page.cursor, at.documents + len(page.documents), total, page.digest)
+    documents = at.documents + len(page.documents) + (page.quarantined is not None)
+    return Checkpoint(0, 0, page.cursor, documents, total, page.digest)
 
 
 class _Said:

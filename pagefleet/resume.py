@@ -179,16 +179,24 @@ class Place:
         stands (None: at its start), and whether documents have moved."""
         if not self.mark:
             return 0, None, False
-        marks = [mark_of(document) for page in pages for document in page.documents]
-        if marks[self.index : self.index + 1] == [self.mark]:
-            index = self.index
-        elif self.mark in marks:
-            index = marks.index(self.mark)
-        else:
+        index = self._index([document for page in pages for document in page.documents])
+        if index is None:
             count = next((n for n, page in enumerate(pages, 1) if not page.is_seamless), len(pages))
             return min(self.index, sum(len(page.documents) for page in pages[:count])), None, True
         is_done = self.child is None
         return index + is_done, self.child, index != self.index
+
+    def parent_of(self, pages: Sequence[Page]) -> bytes | None:
+        """The document that was followed, if it is still among them."""
+        documents = [document for page in pages for document in page.documents]
+        index = self._index(documents)
+        return None if index is None else documents[index]
+
+    def _index(self, documents: Sequence[bytes]) -> int | None:
+        marks = [mark_of(document) for document in documents]
+        if marks[self.index : self.index + 1] == [self.mark]:
+            return self.index
+        return marks.index(self.mark) if self.mark in marks else None
 
 
 def sought(parents: Steps, place: Place) -> Generator[Send | Wait, Reply, deque[Page]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 
-from pagefleet.children import walk_children
+from pagefleet.children import child_alone, walk_children
 from pagefleet.crawl import Crawl
 from pagefleet.credentials import dressed, stripped
 from pagefleet.decode import is_object
@@ -63,12 +63,15 @@ def walk(crawl: Crawl, checkpoint: Checkpoint, *, may_be_missing: bool = False, 
         yield from walk_children(crawl, crawl.each, checkpoint, walk, may_be_missing=may_be_missing)
         return
     flow = _Walk(crawl, checkpoint, may_be_missing=may_be_missing, may_set_aside=may_set_aside)
-    is_last = False
+    held, is_last = list[Page](), False
     while not is_last:
         page = yield from flow.upcoming()
-        if page is not None:
-            yield page
-            is_last = page.is_last
+        if page is None:
+            continue
+        held.append(page)
+        if not page.quarantined:  # what is set aside is known to be at fault once the server answers to something else
+            yield from held
+            held, is_last = [], page.is_last
 
 
 def _replayed(crawl: Crawl, checkpoint: Checkpoint) -> Steps:
@@ -76,10 +79,16 @@ def _replayed(crawl: Crawl, checkpoint: Checkpoint) -> Steps:
     cursors: list[Cursor] = checkpoint.cursor[REPLAY]
     while cursors:
         cursor, *cursors = cursors
-        check(crawl, cursor)
         rest = {REPLAY: cursors} if cursors else None
-        page = yield from _Walk(crawl, replace(checkpoint, cursor=cursor)).alone()
+        page = yield from _alone(crawl, replace(checkpoint, cursor=cursor))
         yield replace(page, cursor=rest, is_last=rest is None)
+
+
+def _alone(crawl: Crawl, checkpoint: Checkpoint) -> Generator[Send | Wait, Reply, Page]:
+    check(crawl, checkpoint.cursor)
+    if crawl.each is not None:
+        return (yield from child_alone(crawl, crawl.each, checkpoint.cursor, walk, _alone))
+    return (yield from _Walk(crawl, checkpoint).alone())
 
 
 @dataclass(frozen=True, slots=True)
