@@ -8,10 +8,9 @@ that child stands (null: done). It is as small for the millionth child as for th
 The parent's page is fetched again on resume. Where its documents have moved meanwhile, the one with the mark counts.
 """
 
-import hashlib
 import json
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -22,14 +21,13 @@ from pagefleet.credentials import WHOLE
 from pagefleet.decode import is_array, is_object, member, parse_path, raw_at
 from pagefleet.errors import Stop
 from pagefleet.fetch import Reply, Send, Wait
-from pagefleet.page import LONGEST_CURSOR, Checkpoint, Cursor, Page, encode
-from pagefleet.paginators.rule import is_count
+from pagefleet.page import LONGEST_CURSOR, Checkpoint, Cursor, Page, Quarantined, encode
 from pagefleet.redaction import quoted
+from pagefleet.resume import SHOWN, START, UNSAID, Place, Steps, mark_of, sought, upcoming
 from pagefleet.url import joined, origin, safe, with_query
+from pagefleet.watch import digest
 
-Steps = Generator[Send | Wait | Page, Reply, None]
-START = Checkpoint()
-SHOWN, UNSAID = "shown", "unsaid"
+Alone = Generator[Send | Wait, Reply, Page]
 
 
 def walk_children(
@@ -37,34 +35,36 @@ def walk_children(
 ) -> Steps:
     """The pages of all children, in the order of their parents, and an empty last one. `walk` walks one crawl, which
     has no documents if it `may_be_missing` and is."""
-    place = _Place.of(checkpoint.cursor)
+    place = Place.of(checkpoint.cursor)
     only_parents = crawl.model_copy(update={"each": None})
     parents = walk(only_parents, place.parent, may_be_missing=may_be_missing, may_set_aside=False)
-    said = _Said()
-    while (page := (yield from _upcoming(parents))) is not None:
+    said, pages = _Said(), (yield from sought(parents, place))
+    start, child, has_moved = place.found(list(pages))
+    if has_moved:
+        said.doubt("moved")
+    while (page := pages.popleft() if pages else (yield from upcoming(parents))) is not None:
         said.note(page)
-        start, child = place.found(page.documents, said)
-        for index in range(start, len(page.documents)):
-            here = replace(place, index=index, mark=_mark(page.documents[index]), child=child or START)
-            parent = page.documents[index]
-            for_child = walk(child_of(crawl, each, parent), here.child, may_be_missing=True, may_set_aside=False)
+        for index, parent in enumerate(page.documents[start:], start):
+            here = replace(place, index=index, mark=mark_of(parent), child=child or START)
+            for_child = walk(child_of(crawl, each, parent), here.child, may_be_missing=True)
             place = yield from _pages(for_child, each, parent, here, said)
             child = None
-        place = _Place(_behind(place.parent, page), pointer=place.pointer)
+        start = max(0, start - len(page.documents))
+        place = Place(_behind(place.parent, page), pointer=place.pointer)
     if place.pointer == UNSAID:
         said.doubt("no-pointer")
     yield said.on(Page([], is_last=True))
 
 
 def _pages(
-    pages: Steps, each: Each, parent: bytes, place: "_Place", said: "_Said"
-) -> Generator[Send | Wait | Page, Reply, "_Place"]:
+    pages: Steps, each: Each, parent: bytes, place: "Place", said: "_Said"
+) -> Generator[Send | Wait | Page, Reply, "Place"]:
     """The pages of one child; answers the place behind it.
 
     A child of one page need not say that it is the only one. It is doubtful only if no child ever said that it goes on.
     """
     at = place.child or START
-    while (page := (yield from _upcoming(pages))) is not None:
+    while (page := (yield from upcoming(pages))) is not None:
         if each.each is not None:
             said.note(page)  # of its children, which it has weighed itself
         elif "no-pointer" in page.doubt.split():
@@ -73,102 +73,52 @@ def _pages(
         else:
             place = replace(place, pointer=SHOWN if page.cursor is not None else place.pointer)
             said.note(page)
-        at = _behind(at, page)
+        lost, at = _below(replace(place, child=at), page), _behind(at, page)
         if page.is_last and at.total is not None and at.documents < at.total:
             said.doubt("child-below-total")
         documents = [_including(each, parent, document) for document in page.documents]
-        cursor = replace(place, child=None if page.is_last else at).cursor()
-        if len(encoded := encode(cursor)) > LONGEST_CURSOR:
+        here = replace(place, child=None if page.is_last else at)
+        if len(encoded := encode(here.cursor())) > LONGEST_CURSOR:
             found = f"the cursors of its child's page and of its own have {len(encoded)} bytes together"
             raise Stop(f"following a document: {found}, and at most {LONGEST_CURSOR} are kept")
-        yield said.on(replace(page, documents=documents, cursor=cursor, is_last=False, total=None))
+        is_seamless = page.is_seamless and not page.is_last  # behind it is another child
+        page = replace(page, documents=documents, cursor=here.cursor(), is_last=False, is_seamless=is_seamless)
+        page = replace(page, total=None, quarantined=lost, digest=digest(documents) if each.include else page.digest)
+        yield said.on(page)
     return place
 
 
-def _upcoming(flow: Steps) -> Generator[Send | Wait, Reply, Page | None]:
-    """The next page of a walk, whose requests go out as ours; None behind the last."""
-    reply: Reply = None
-    while True:
-        try:
-            step = flow.send(reply)
-        except StopIteration:
-            return None
-        if isinstance(step, Page):
-            return step
-        reply = yield step
+def child_alone(
+    crawl: Crawl, each: Each, cursor: Cursor, walk: Callable[..., Steps], alone: Callable[..., Alone]
+) -> Alone:
+    """The one document of a child that could not be had before. Its parent is fetched again, too."""
+    place = Place.of(cursor)
+    parents = walk(crawl.model_copy(update={"each": None}), place.parent, may_be_missing=True, may_set_aside=False)
+    try:
+        parent = place.parent_of((yield from sought(parents, place)))
+        if parent is None:
+            raise Stop(f"its parent is no longer among those of {safe(crawl.url)}, or is another by now")
+        page = yield from alone(child_of(crawl, each, parent), place.child or START)
+    except Stop as fault:
+        lost = Quarantined(cursor, f"trying a document again: {fault}")
+        return Page([], digest=digest([]), doubt="quarantined", quarantined=lost)
+    documents = [_including(each, parent, document) for document in page.documents]
+    return replace(page, documents=documents, digest=digest(documents), quarantined=_below(place, page))
+
+
+def _below(place: Place, page: Page) -> Quarantined | None:
+    """What could not be had of a child's page, by a cursor that begins with its parents."""
+    if page.quarantined is None:
+        return None
+    child = replace(place.child or START, cursor=page.quarantined.cursor)
+    return replace(page.quarantined, cursor=replace(place, child=child).cursor())
 
 
 def _behind(at: Checkpoint, page: Page) -> Checkpoint:
+    """Documents that could not be had count: they have their places."""
     total = at.total if page.total is None else page.total
-    return Checkpoint(0, 0, page.cursor, at.documents + len(page.documents), total, page.digest)
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """`parent` fetches the page whose document at `index` is followed; `child` is where that stands, None: done."""
-
-    parent: Checkpoint = START
-    index: int = 0
-    mark: str = ""
-    child: Checkpoint | None = None
-    pointer: str = ""
-    """Of all children so far: SHOWN once one went on, else UNSAID once one ended without a word."""
-
-    @classmethod
-    def of(cls, cursor: Cursor) -> "_Place":
-        if cursor is None:
-            return cls()
-        child = None if cursor["child"] is None else _checkpoint(cursor["child"])
-        return cls(_checkpoint(cursor["parent"]), cursor["index"], cursor["mark"], child, cursor["pointer"])
-
-    def cursor(self) -> Cursor:
-        """This place as a JSON value."""
-        child = None if self.child is None else _listed(self.child)
-        parent = _listed(self.parent)
-        return {"parent": parent, "index": self.index, "mark": self.mark, "child": child, "pointer": self.pointer}
-
-    def found(self, documents: Sequence[bytes], said: "_Said") -> tuple[int, Checkpoint | None]:
-        """The index of the document to go on with, and where its child stands, None: at its start."""
-        if not self.mark:
-            return 0, None
-        marks = [_mark(document) for document in documents]
-        index = self.index
-        if marks[index : index + 1] != [self.mark]:
-            said.doubt("moved")
-            if self.mark not in marks:
-                return index, None
-            index = marks.index(self.mark)
-        return (index + 1, None) if self.child is None else (index, self.child)
-
-
-def is_place(cursor: Cursor) -> bool:
-    """Could this JSON value be the cursor of a crawl's children?"""
-    if not is_object(cursor) or cursor.keys() != _Place().cursor().keys():
-        return False
-    child, pointer = cursor["child"], cursor["pointer"]
-    is_followed = is_count(cursor["index"]) and isinstance(cursor["mark"], str)
-    is_somewhere = _is_checkpoint(cursor["parent"]) and (child is None or _is_checkpoint(child))
-    return is_followed and is_somewhere and pointer in ("", SHOWN, UNSAID)
-
-
-def _is_checkpoint(said: Any) -> bool:
-    if not is_array(said) or len(said) != len(_listed(START)):
-        return False
-    _, documents, total, digest = said
-    return is_count(documents) and (total is None or is_count(total)) and isinstance(digest, str)
-
-
-def _checkpoint(said: Any) -> Checkpoint:
-    cursor, documents, total, digest = said
-    return Checkpoint(0, 0, cursor, documents, total, digest)
-
-
-def _listed(at: Checkpoint) -> list[Any]:
-    return [at.cursor, at.documents, at.total, at.digest]
-
-
-def _mark(document: bytes) -> str:
-    return hashlib.blake2b(document, digest_size=6).hexdigest()
+    documents = at.documents + len(page.documents) + (page.quarantined is not None)
+    return Checkpoint(0, 0, page.cursor, documents, total, page.digest)
 
 
 class _Said:

@@ -103,9 +103,9 @@ class NextCursor(Opaque):
 
     def _carried(self, place: str, answer: Answer) -> Any:
         where = self.carry[place]
-        value = answer.find(where)
+        value: Any = answer.find(where)
         if (is_object(value) or is_array(value)) and not is_structured(place):
-            said = f"{where!r} holds {value!r:.80}, which cannot be put into {place!r}"
+            said = f"{where!r} holds {quoted(value)}, which cannot be put into {place!r}"
             raise Stop(f"reading {safe(answer.response.url)}: {said}; correct paginate.carry")
         return value
 

@@ -152,6 +152,10 @@ class Rule(BaseModel):
         """Does the cursor that an answer names show that the server goes round in a circle?"""
         return bool(following == cursor)
 
+    def is_seamless(self, cursor: Cursor) -> bool:
+        """Does the page behind this one begin with the very next document, however many this one holds?"""
+        return False
+
     def narrower(self, cursor: Cursor, before: int) -> Cursor:
         """A cursor for a part of a page that could not be had, with so many documents before it; None: there is none,
         or this is as narrow as can be asked for."""

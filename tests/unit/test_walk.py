@@ -15,6 +15,7 @@ from pagefleet.errors import RetryNow, Stop
 from pagefleet.fetch import Reply, Send, Wait
 from pagefleet.page import Checkpoint, Page, Request, Response
 from pagefleet.walk import walk
+from pagefleet.watch import digest
 from tests.api import document
 
 URL = "https://api.example.org/things"
@@ -171,9 +172,9 @@ def checkpoints(pages: Sequence[Page]) -> Iterator[tuple[int, Checkpoint]]:
         documents += len(one.documents)
         cursor = json.loads(json.dumps(one.cursor))
         yield number, Checkpoint(page=number + 1, cursor=cursor, documents=documents, total=one.total)
-        if number > 1:  # in the middle of a page, too: it is fetched whole again
-            index = len(one.documents) // 2
-            yield number, Checkpoint(number + 1, index, cursor, documents + index, one.total)
+        following = pages[number].documents
+        if (index := len(following) // 2) > 0:  # in the middle of a page, too: it is fetched whole again
+            yield number, Checkpoint(number + 1, index, cursor, documents + index, one.total, digest(following[:index]))
 
 
 class Faulty(Server):

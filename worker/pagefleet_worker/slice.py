@@ -19,6 +19,7 @@ from pagefleet.scripts import Ending, Lease, Part, Scripts, Split
 from pagefleet.settings import Settings
 from pagefleet.slices import Bounds
 from pagefleet.tasks import ended
+from pagefleet.watch import Digest
 from pagefleet_worker.budget import FleetBudget
 
 log = logging.getLogger("pagefleet.worker")
@@ -170,11 +171,16 @@ class Slice:
             self._limit = None
 
     def _parts(self, page: Page) -> Iterator[Part]:
+        """A page of which a part is delivered begins with that part. With each part goes the digest of the page up to
+        there, by which the next worker knows it again."""
         before, documents = self.checkpoint, page.documents
+        done = Digest()
+        done.add(documents[: before.index])
         whole = Checkpoint(before.page + 1, 0, page.cursor)
         while True:
             end = self._end_of_part(documents, before.index)
             is_whole = end >= len(documents)
+            so_far = page.digest if is_whole else done.add(documents[before.index : end])
             after = whole if is_whole else Checkpoint(before.page, end, before.cursor)
             yield Part(
                 commit=f"{self._fence[:16]}-{self._commits}",
@@ -184,7 +190,7 @@ class Slice:
                 arguments=self._arguments(documents[before.index : end]),
                 fields=2 if self._key else 1,
                 total=page.total,
-                digest=page.digest,
+                digest=so_far,
                 doubt=page.doubt,
                 notice=page.notice,
                 quarantined=page.quarantined,
