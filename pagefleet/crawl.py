@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from pagefleet.bounds import Bounds
-from pagefleet.decode import MemberPath, is_object, parse_path
+from pagefleet.decode import MemberPath, Names, Through, is_object, parse_path
 from pagefleet.formats import Format, Reader
 from pagefleet.page import Request
 from pagefleet.paginators import NextCursor, Offset, Opaque, PageNumber, Paginator, Single
@@ -138,6 +138,11 @@ class Listing(_Description):
     """Where the declared number of documents is."""
     error: Found | None = None
     """Where an answer with status 200 says that it is none."""
+
+    def names(self, path: str) -> Names:
+        """A path into its documents, such as `key`."""
+        names = parse_path(path)
+        return Through(names) if self.format == "xml" else names
 
     def error_reader(self) -> Reader | None:
         """Reads of an answer only whether it says that it is none."""
@@ -266,13 +271,13 @@ class Crawl(Listing):
         return not any(isinstance(rule, Opaque) and rule.replay != "safe" for rule in rules)
 
     @property
-    def document_key(self) -> str | None:
-        """The path of the key in the documents that are delivered: those of the innermost `each`."""
+    def document_key(self) -> Names:
+        """Where the key is in the documents that are delivered, those of the innermost `each`; empty: nowhere."""
         innermost: Listing = self
         below = self.each
         while below is not None:
             innermost, below = below, below.each
-        return innermost.key
+        return innermost.names(innermost.key) if innermost.key else ()
 
     @property
     def id(self) -> str:

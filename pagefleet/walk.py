@@ -175,7 +175,8 @@ class _Walk:
             raise CursorDied(f"{safe(request.url)} answered {response.status} {head(response)!r}")
         decoded = self._reading.decoded(request, response)
         fresh = self._rule.fresh(self._cursor, decoded.documents)
-        answer = Answer(response, fresh, decoded.members, self._position, len(decoded.documents) - len(fresh))
+        dropped = len(decoded.documents) - len(fresh)
+        answer = Answer(response, fresh, decoded.members, self._position, dropped, self._crawl.names)
         self._check_empty(answer)
         return answer
 
@@ -228,7 +229,7 @@ class _Walk:
         if self._rule.is_part(answer) and following is not None:
             return None
         parts, self._parts = self._parts, []
-        return merged(parts, self._crawl.key)
+        return merged(parts, self._crawl.names(self._crawl.key) if self._crawl.key else ())
 
     def _page(self, answer: Answer, cursor: Cursor, documents: list[bytes]) -> Page:
         response, total = answer.response, self._declared(answer)

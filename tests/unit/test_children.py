@@ -277,8 +277,8 @@ def test_parents_are_not_set_aside() -> None:
 
 
 def test_the_key_of_the_documents_is_the_innermost() -> None:
-    assert crawl(key="name").document_key == "id"
-    assert crawl(DEEP).document_key is None
+    assert crawl(key="name").document_key == ("id",)
+    assert crawl(DEEP).document_key == ()
 
 
 # Parents that move
