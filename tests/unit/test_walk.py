@@ -512,6 +512,13 @@ def test_waits_name_the_origin_that_asked_for_them() -> None:
     assert (wait.url, wait.cause.seconds, wait.cause.is_source) == (URL, 3.0, True)
 
 
+@pytest.mark.parametrize(("key", "doubts"), [(None, ["", "", ""]), ("id", ["", "overlap", ""])])
+def test_documents_that_are_alike_may_be_two_where_no_key_says_that_they_are_one(key: Any, doubts: list[str]) -> None:
+    answers = [page(f'{{"data": [{{"id": {n}}}, {{"id": 7}}, {{"id": 7}}]}}') for n in (7, 8)]
+    found = list(run(crawl({"kind": "offset"}, key=key), Says(*answers, page('{"data": []}'))))
+    assert ([one.doubt for one in found], sum(len(one.documents) for one in found)) == (doubts, 6)
+
+
 # Nothing where the next page should stand
 
 
