@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from pagefleet.crawl import PLACEHOLDER, Crawl, Each
+from pagefleet.crawl import PLACEHOLDER, Crawl, Each, is_secret
 from pagefleet.credentials import WHOLE
 from pagefleet.decode import Names, is_array, is_object, member, raw_at
 from pagefleet.errors import Stop
@@ -168,12 +168,14 @@ def child_of(crawl: Crawl, each: Each, document: bytes) -> Crawl:
     plain = {name: value for name, value in each.params.items() if name not in filled}
     url = joined(crawl.url, _expanded(each.url, parent, is_url=True))
     query = [(name, _expanded(value, parent)) for name, value in filled.items()]
-    is_home = origin(url) == origin(crawl.url)
-    if not is_home and not WHOLE.match(each.url) and origin(url) not in {origin(one) for one in crawl.origins}:
+    is_home, is_written = origin(url) == origin(crawl.url), WHOLE.match(each.url) is not None
+    if not is_home and not is_written and origin(url) not in {origin(one) for one in crawl.origins}:
         raise Stop(
             f"following a document of {safe(crawl.url)}: it leads to {safe(url)}, on another origin; if that is right, "
             f"list it in the crawl: origins = [{quoted(origin(url))}]"
         )
+    if not is_home and not is_written:  # a document has chosen the origin; secrets of `each` are not for that
+        plain = {name: value for name, value in plain.items() if not is_secret(value)}
     said = each.model_dump(by_alias=True, exclude={"include", "params", "url", "body"}) | {
         "url": with_query(url, query),
         "params": {**(crawl.secret_params if is_home else {}), **plain},

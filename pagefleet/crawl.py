@@ -248,7 +248,7 @@ class Crawl(Listing):
             raise ValueError("slices by pages need pages that are counted: paginate of kind offset or page")
         if isinstance(slices, ByRange) and slices.most is None and self.cap is None:
             raise ValueError("slices by range are split where there are too many documents; say most, or the API's cap")
-        if isinstance(slices, ByValues) and (CREDENTIAL.search(slices.param) or any(map(_is_secret, slices.values))):
+        if isinstance(slices, ByValues) and (CREDENTIAL.search(slices.param) or any(map(is_secret, slices.values))):
             raise ValueError(
                 f"the secret {slices.param} in slices would be stored and sent as it is written; use params"
             )
@@ -292,7 +292,7 @@ class Crawl(Listing):
     @property
     def secret_params(self) -> Mapping[str, str]:
         """Parameters whose values name secrets; they are kept out of cursors and put back at each request."""
-        return {p: v for p, v in self.params.items() if isinstance(v, str) and SECRET.fullmatch(v)}
+        return {p: v for p, v in self.params.items() if isinstance(v, str) and is_secret(v)}
 
     def _texts(self) -> Iterator[tuple[str, str, str, bool]]:
         """Place, name and value of all that might be a secret, and whether it is looked up by its name."""
@@ -309,7 +309,7 @@ class Crawl(Listing):
         below = self.each
         while below is not None:
             for name, said in below.params.items():
-                yield "each.params", name, str(said), isinstance(said, str) and SECRET.fullmatch(said) is not None
+                yield "each.params", name, str(said), is_secret(said)
             below = below.each
 
     def first(self) -> Request:
@@ -338,7 +338,8 @@ def placeholders(template: str) -> list[str]:
     return PLACEHOLDER.findall(template)
 
 
-def _is_secret(value: Scalar) -> bool:
+def is_secret(value: Any) -> bool:
+    """Does it name one?"""
     return SECRET.fullmatch(str(value)) is not None
 
 

@@ -14,13 +14,13 @@ from http import HTTPStatus
 
 from pagefleet.children import child_alone, walk_children
 from pagefleet.crawl import Crawl
-from pagefleet.credentials import dressed, stripped
+from pagefleet.credentials import dressed, kept
 from pagefleet.decode import is_object
 from pagefleet.errors import CursorDied, Exhausted, RetryNow, Stop
 from pagefleet.fetch import Reply, Send, Wait, fetch
 from pagefleet.merge import merged
 from pagefleet.page import LONGEST_CURSOR, Checkpoint, Cursor, Page, Quarantined, Request, Response, encode
-from pagefleet.paginators import Answer, Continue, LinkHeader, LinkObject, NextUrl, Opaque
+from pagefleet.paginators import Answer, Continue, Opaque
 from pagefleet.paginators.numbers import NARROW
 from pagefleet.paginators.rule import number
 from pagefleet.reading import Reading, head
@@ -201,18 +201,11 @@ class _Walk:
         return self._total if found is None else found
 
     def _following(self, answer: Answer) -> Cursor:
-        """The next cursor; servers echo secrets in their links, and these must not be stored."""
-        following = self._rule.next(self._cursor, answer)
+        """The next cursor, as it may be stored."""
+        following = kept(self._crawl, self._rule.next(self._cursor, answer))
         if len(encoded := encode(following)) > LONGEST_CURSOR:
             found = f"the cursor of the next page has {len(encoded)} bytes"
             raise Stop(f"reading {safe(answer.response.url)}: {found}, and at most {LONGEST_CURSOR} are kept")
-        if isinstance(self._rule, Continue) and is_object(following):
-            return {name: value for name, value in following.items() if name not in self._crawl.secret_params}
-        if isinstance(self._rule, LinkHeader | NextUrl | LinkObject):
-            if isinstance(following, str):
-                return stripped(self._crawl, following)
-            if is_object(following) and isinstance(following.get("href"), str):
-                return {**following, "href": stripped(self._crawl, following["href"])}
         return following
 
     # From answers to pages

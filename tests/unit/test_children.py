@@ -325,6 +325,12 @@ def test_a_child_on_a_listed_origin_goes_without_credentials() -> None:
         (child,) = (asked for asked in there.asked if "cdn" in asked.url)
         assert (child.url, child.headers, child.secrets) == ("https://cdn.example.net/repos/a", {}, {})
         there.asked.clear()
+    own = {"params": {"own": "env:OWN", "a": "b"}}
+    for url, secrets in (("{link}", {}), ("https://cdn.example.net/repos/{name}", {"own": "env:OWN"})):
+        list(run(crawl({"url": url, **own}, origins=["https://cdn.example.net"], **secret), there))
+        (child,) = (asked for asked in there.asked if "cdn" in asked.url)
+        assert (child.url, child.secrets) == ("https://cdn.example.net/repos/a?a=b", secrets)
+        there.asked.clear()
     list(run(crawl({"url": "/repos/{name}"}, **secret), there))
     (child,) = (asked for asked in there.asked if asked.url.endswith("/a"))
     assert (child.headers, child.secrets) == ({"Authorization": "Bearer env:TOKEN"}, {"key": "env:KEY"})
