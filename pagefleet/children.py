@@ -10,15 +10,15 @@ The parent's page is fetched again on resume. Where its documents have moved mea
 
 import json
 from collections.abc import Callable, Generator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from pagefleet.crawl import PLACEHOLDER, Crawl, Each
+from pagefleet.crawl import PLACEHOLDER, Crawl, Each, is_secret
 from pagefleet.credentials import WHOLE
-from pagefleet.decode import is_array, is_object, member, parse_path, raw_at
+from pagefleet.decode import Names, is_array, is_object, member, raw_at
 from pagefleet.errors import Stop
 from pagefleet.fetch import Reply, Send, Wait
 from pagefleet.page import LONGEST_CURSOR, Checkpoint, Cursor, Page, Quarantined, encode
@@ -47,7 +47,7 @@ def walk_children(
         for index, parent in enumerate(page.documents[start:], start):
             here = replace(place, index=index, mark=mark_of(parent), child=child or START)
             for_child = walk(child_of(crawl, each, parent), here.child, may_be_missing=True)
-            place = yield from _pages(for_child, each, parent, here, said)
+            place = yield from _pages(for_child, each, _Parent(parent, crawl.names), here, said)
             child = None
         start = max(0, start - len(page.documents))
         place = Place(_behind(place.parent, page), pointer=place.pointer)
@@ -57,8 +57,8 @@ def walk_children(
 
 
 def _pages(
-    pages: Steps, each: Each, parent: bytes, place: "Place", said: "_Said"
-) -> Generator[Send | Wait | Page, Reply, "Place"]:
+    pages: Steps, each: Each, parent: "_Parent", place: Place, said: "_Said"
+) -> Generator[Send | Wait | Page, Reply, Place]:
     """The pages of one child; answers the place behind it.
 
     A child of one page need not say that it is the only one. It is doubtful only if no child ever said that it goes on.
@@ -102,7 +102,7 @@ def child_alone(
     except Stop as fault:
         lost = Quarantined(cursor, f"trying a document again: {fault}")
         return Page([], digest=digest([]), doubt="quarantined", quarantined=lost)
-    documents = [_including(each, parent, document) for document in page.documents]
+    documents = [_including(each, _Parent(parent, crawl.names), document) for document in page.documents]
     return replace(page, documents=documents, digest=digest(documents), quarantined=_below(place, page))
 
 
@@ -143,22 +143,39 @@ class _Said:
         return page
 
 
-def child_of(crawl: Crawl, each: Each, parent: bytes) -> Crawl:
+@dataclass(frozen=True, slots=True)
+class _Parent:
+    """A document that is followed, and how a path into it is read."""
+
+    document: bytes
+    names: Callable[[str], Names]
+
+    def text(self, path: str) -> str | None:
+        return member(self.document, self.names(path))
+
+    def raw(self, path: str) -> bytes | None:
+        return raw_at(self.document, self.names(path))
+
+
+def child_of(crawl: Crawl, each: Each, document: bytes) -> Crawl:
     """The crawl of one document's child.
 
     What a document says is never looked up as a secret. A URL out of a document stays on the parent's origin, or on
     those that the crawl lists; a child elsewhere goes without the parent's credentials.
     """
+    parent = _Parent(document, crawl.names)
     filled = {name: str(value) for name, value in each.params.items() if PLACEHOLDER.search(str(value))}
     plain = {name: value for name, value in each.params.items() if name not in filled}
     url = joined(crawl.url, _expanded(each.url, parent, is_url=True))
     query = [(name, _expanded(value, parent)) for name, value in filled.items()]
-    is_home = origin(url) == origin(crawl.url)
-    if not is_home and not WHOLE.match(each.url) and origin(url) not in {origin(one) for one in crawl.origins}:
+    is_home, is_written = origin(url) == origin(crawl.url), WHOLE.match(each.url) is not None
+    if not is_home and not is_written and origin(url) not in {origin(one) for one in crawl.origins}:
         raise Stop(
             f"following a document of {safe(crawl.url)}: it leads to {safe(url)}, on another origin; if that is right, "
             f"list it in the crawl: origins = [{quoted(origin(url))}]"
         )
+    if not is_home and not is_written:  # a document has chosen the origin; secrets of `each` are not for that
+        plain = {name: value for name, value in plain.items() if not is_secret(value)}
     said = each.model_dump(by_alias=True, exclude={"include", "params", "url", "body"}) | {
         "url": with_query(url, query),
         "params": {**(crawl.secret_params if is_home else {}), **plain},
@@ -175,13 +192,13 @@ def child_of(crawl: Crawl, each: Each, parent: bytes) -> Crawl:
         raise Stop(f"{place}: {fault}; correct the crawl's each") from error
 
 
-def _expanded(template: str, parent: bytes, *, is_url: bool = False) -> str:
+def _expanded(template: str, parent: _Parent, *, is_url: bool = False) -> str:
     """`{path}` filled in; percent-encoded in a URL, unless it is the URL's beginning."""
 
     def value(path: str) -> str:
-        found = member(parent, parse_path(path))
+        found = parent.text(path)
         if found is None:
-            raise Stop(f"following a document: it has no {path!r} for {template!r}: {parent[:80]!r}")
+            raise Stop(f"following a document: it has no {path!r} for {template!r}: {parent.document[:80]!r}")
         if is_url and found in ("", ".", ".."):
             raise Stop(f"following a document: its {path!r} is {found!r}, which leads elsewhere than {template!r}")
         return found
@@ -194,7 +211,7 @@ def _expanded(template: str, parent: bytes, *, is_url: bool = False) -> str:
     return text
 
 
-def _filled(body: Any, parent: bytes) -> Any:
+def _filled(body: Any, parent: _Parent) -> Any:
     if isinstance(body, str):
         return _expanded(body, parent)
     if is_object(body):
@@ -202,7 +219,7 @@ def _filled(body: Any, parent: bytes) -> Any:
     return [_filled(value, parent) for value in body] if is_array(body) else body
 
 
-def _including(each: Each, parent: bytes, document: bytes) -> bytes:
+def _including(each: Each, parent: _Parent, document: bytes) -> bytes:
     """A child's document with members of its parent in front, the rest as it was sent."""
     if not each.include or document[:1] != b"{":
         return document
@@ -210,6 +227,6 @@ def _including(each: Each, parent: bytes, document: bytes) -> bytes:
     for name, path in each.include.items():
         if raw_at(document, (name,)) is not None:
             raise Stop(f"including {path!r} of the parent as {name!r}: the document has that already; use another name")
-        front.append(b"%s:%s" % (json.dumps(name).encode(), raw_at(parent, parse_path(path)) or b"null"))
+        front.append(b"%s:%s" % (json.dumps(name).encode(), parent.raw(path) or b"null"))
     rest = document[1:].lstrip()
     return b"{" + b",".join(front) + (b"," if rest[:1] != b"}" else b"") + document[1:]

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from pagefleet.bounds import Bounds
-from pagefleet.decode import MemberPath, is_object, parse_path
+from pagefleet.decode import MemberPath, Names, Through, is_object, parse_path
 from pagefleet.formats import Format, Reader
 from pagefleet.page import Request
 from pagefleet.paginators import NextCursor, Offset, Opaque, PageNumber, Paginator, Single
@@ -139,6 +139,11 @@ class Listing(_Description):
     error: Found | None = None
     """Where an answer with status 200 says that it is none."""
 
+    def names(self, path: str) -> Names:
+        """A path into its documents, such as `key`."""
+        names = parse_path(path)
+        return Through(names) if self.format == "xml" else names
+
     def error_reader(self) -> Reader | None:
         """Reads of an answer only whether it says that it is none."""
         members = in_body(self.error)
@@ -243,7 +248,7 @@ class Crawl(Listing):
             raise ValueError("slices by pages need pages that are counted: paginate of kind offset or page")
         if isinstance(slices, ByRange) and slices.most is None and self.cap is None:
             raise ValueError("slices by range are split where there are too many documents; say most, or the API's cap")
-        if isinstance(slices, ByValues) and (CREDENTIAL.search(slices.param) or any(map(_is_secret, slices.values))):
+        if isinstance(slices, ByValues) and (CREDENTIAL.search(slices.param) or any(map(is_secret, slices.values))):
             raise ValueError(
                 f"the secret {slices.param} in slices would be stored and sent as it is written; use params"
             )
@@ -266,13 +271,13 @@ class Crawl(Listing):
         return not any(isinstance(rule, Opaque) and rule.replay != "safe" for rule in rules)
 
     @property
-    def document_key(self) -> str | None:
-        """The path of the key in the documents that are delivered: those of the innermost `each`."""
+    def document_key(self) -> Names:
+        """Where the key is in the documents that are delivered, those of the innermost `each`; empty: nowhere."""
         innermost: Listing = self
         below = self.each
         while below is not None:
             innermost, below = below, below.each
-        return innermost.key
+        return innermost.names(innermost.key) if innermost.key else ()
 
     @property
     def id(self) -> str:
@@ -287,7 +292,7 @@ class Crawl(Listing):
     @property
     def secret_params(self) -> Mapping[str, str]:
         """Parameters whose values name secrets; they are kept out of cursors and put back at each request."""
-        return {p: v for p, v in self.params.items() if isinstance(v, str) and SECRET.fullmatch(v)}
+        return {p: v for p, v in self.params.items() if isinstance(v, str) and is_secret(v)}
 
     def _texts(self) -> Iterator[tuple[str, str, str, bool]]:
         """Place, name and value of all that might be a secret, and whether it is looked up by its name."""
@@ -304,7 +309,7 @@ class Crawl(Listing):
         below = self.each
         while below is not None:
             for name, said in below.params.items():
-                yield "each.params", name, str(said), isinstance(said, str) and SECRET.fullmatch(said) is not None
+                yield "each.params", name, str(said), is_secret(said)
             below = below.each
 
     def first(self) -> Request:
@@ -333,7 +338,8 @@ def placeholders(template: str) -> list[str]:
     return PLACEHOLDER.findall(template)
 
 
-def _is_secret(value: Scalar) -> bool:
+def is_secret(value: Any) -> bool:
+    """Does it name one?"""
     return SECRET.fullmatch(str(value)) is not None
 
 

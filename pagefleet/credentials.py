@@ -6,8 +6,11 @@ from dataclasses import replace
 import httpx
 
 from pagefleet.crawl import SECRET, Crawl
+from pagefleet.decode import is_object
 from pagefleet.errors import Stop
-from pagefleet.page import Request
+from pagefleet.page import Cursor, Request
+from pagefleet.paginators import Continue, LinkHeader, LinkObject, NextUrl
+from pagefleet.paginators.opaque import CURSOR
 from pagefleet.redaction import is_said, quoted
 from pagefleet.url import origin, safe
 
@@ -46,6 +49,20 @@ def _check_headers(crawl: Crawl, request: Request) -> None:
     for name, value in request.headers.items():
         if value != crawl.headers.get(name) and SECRET.search(value):
             raise Stop(f"going on to {safe(request.url)}: the cursor for the header {name} reads like a secret's name")
+
+
+def kept(crawl: Crawl, cursor: Cursor) -> Cursor:
+    """A cursor as it may be stored: servers echo secrets in their links."""
+    if is_object(cursor) and CURSOR in cursor:
+        return {**cursor, CURSOR: kept(crawl, cursor[CURSOR])}
+    if isinstance(crawl.paginate, Continue) and is_object(cursor):
+        return {name: value for name, value in cursor.items() if name not in crawl.secret_params}
+    if isinstance(crawl.paginate, LinkHeader | NextUrl | LinkObject):
+        if isinstance(cursor, str):
+            return stripped(crawl, cursor)
+        if is_object(cursor) and "href" in cursor:
+            return {**cursor, "href": stripped(crawl, cursor["href"])}
+    return cursor
 
 
 def stripped(crawl: Crawl, url: str) -> str:

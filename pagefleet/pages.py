@@ -21,7 +21,7 @@ import httpx
 from pagefleet.addresses import Allowed, allowed_here
 from pagefleet.budget import Budgets, LocalBudgets
 from pagefleet.crawl import Crawl
-from pagefleet.decode import Names, member, parse_path
+from pagefleet.decode import Names, member
 from pagefleet.errors import RetryNow, Stop
 from pagefleet.fetch import Reply, Send, Wait
 from pagefleet.http import ask, open_client, open_sync_client, send_sync
@@ -45,7 +45,7 @@ def pages(source: Source, cursor: Cursor = None) -> "Pages":
 def documents(source: Source) -> "Documents":
     """The documents of a source, in the server's order, as its own bytes. Its `verdict` says at the end whether they
     are all."""
-    return Documents(pages(source), parse_path(source.document_key) if source.document_key else ())
+    return Documents(pages(source), source.document_key)
 
 
 class Pages:

@@ -29,7 +29,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pagefleet.budget import Budgets, LocalBudgets
 from pagefleet.crawl import Limits, Name, Rate, fingerprint
-from pagefleet.decode import Decoder, MemberPath
+from pagefleet.decode import Decoder, MemberPath, Names, parse_path
 from pagefleet.errors import CrawlError, PagefleetError, Stop
 from pagefleet.fetch import Reply, Send, Wait, check_passing, fetch
 from pagefleet.http import ask
@@ -67,9 +67,9 @@ class PythonSource(BaseModel):
     limits: Limits = Limits()
 
     @property
-    def document_key(self) -> str | None:
-        """The path of the key in the documents."""
-        return self.key
+    def document_key(self) -> Names:
+        """Where the key is in the documents; empty: nowhere."""
+        return parse_path(self.key) if self.key else ()
 
     @property
     def may_be_handed_over(self) -> bool:

@@ -14,13 +14,13 @@ from http import HTTPStatus
 
 from pagefleet.children import child_alone, walk_children
 from pagefleet.crawl import Crawl
-from pagefleet.credentials import dressed, stripped
+from pagefleet.credentials import dressed, kept
 from pagefleet.decode import is_object
 from pagefleet.errors import CursorDied, Exhausted, RetryNow, Stop
 from pagefleet.fetch import Reply, Send, Wait, fetch
 from pagefleet.merge import merged
 from pagefleet.page import LONGEST_CURSOR, Checkpoint, Cursor, Page, Quarantined, Request, Response, encode
-from pagefleet.paginators import Answer, Continue, LinkHeader, LinkObject, NextUrl, Opaque
+from pagefleet.paginators import Answer, Continue, Opaque
 from pagefleet.paginators.numbers import NARROW
 from pagefleet.paginators.rule import number
 from pagefleet.reading import Reading, head
@@ -175,7 +175,8 @@ class _Walk:
             raise CursorDied(f"{safe(request.url)} answered {response.status} {head(response)!r}")
         decoded = self._reading.decoded(request, response)
         fresh = self._rule.fresh(self._cursor, decoded.documents)
-        answer = Answer(response, fresh, decoded.members, self._position, len(decoded.documents) - len(fresh))
+        dropped = len(decoded.documents) - len(fresh)
+        answer = Answer(response, fresh, decoded.members, self._position, dropped, self._crawl.names)
         self._check_empty(answer)
         return answer
 
@@ -200,18 +201,11 @@ class _Walk:
         return self._total if found is None else found
 
     def _following(self, answer: Answer) -> Cursor:
-        """The next cursor; servers echo secrets in their links, and these must not be stored."""
-        following = self._rule.next(self._cursor, answer)
+        """The next cursor, as it may be stored."""
+        following = kept(self._crawl, self._rule.next(self._cursor, answer))
         if len(encoded := encode(following)) > LONGEST_CURSOR:
             found = f"the cursor of the next page has {len(encoded)} bytes"
             raise Stop(f"reading {safe(answer.response.url)}: {found}, and at most {LONGEST_CURSOR} are kept")
-        if isinstance(self._rule, Continue) and is_object(following):
-            return {name: value for name, value in following.items() if name not in self._crawl.secret_params}
-        if isinstance(self._rule, LinkHeader | NextUrl | LinkObject):
-            if isinstance(following, str):
-                return stripped(self._crawl, following)
-            if is_object(following) and isinstance(following.get("href"), str):
-                return {**following, "href": stripped(self._crawl, following["href"])}
         return following
 
     # From answers to pages
@@ -228,7 +222,7 @@ class _Walk:
         if self._rule.is_part(answer) and following is not None:
             return None
         parts, self._parts = self._parts, []
-        return merged(parts, self._crawl.key)
+        return merged(parts, self._crawl.names(self._crawl.key) if self._crawl.key else ())
 
     def _page(self, answer: Answer, cursor: Cursor, documents: list[bytes]) -> Page:
         response, total = answer.response, self._declared(answer)

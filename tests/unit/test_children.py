@@ -277,8 +277,8 @@ def test_parents_are_not_set_aside() -> None:
 
 
 def test_the_key_of_the_documents_is_the_innermost() -> None:
-    assert crawl(key="name").document_key == "id"
-    assert crawl(DEEP).document_key is None
+    assert crawl(key="name").document_key == ("id",)
+    assert crawl(DEEP).document_key == ()
 
 
 # Parents that move
@@ -324,6 +324,12 @@ def test_a_child_on_a_listed_origin_goes_without_credentials() -> None:
         list(run(crawl(each, origins=["https://cdn.example.net"], **secret), there))
         (child,) = (asked for asked in there.asked if "cdn" in asked.url)
         assert (child.url, child.headers, child.secrets) == ("https://cdn.example.net/repos/a", {}, {})
+        there.asked.clear()
+    own = {"params": {"own": "env:OWN", "a": "b"}}
+    for url, secrets in (("{link}", {}), ("https://cdn.example.net/repos/{name}", {"own": "env:OWN"})):
+        list(run(crawl({"url": url, **own}, origins=["https://cdn.example.net"], **secret), there))
+        (child,) = (asked for asked in there.asked if "cdn" in asked.url)
+        assert (child.url, child.secrets) == ("https://cdn.example.net/repos/a?a=b", secrets)
         there.asked.clear()
     list(run(crawl({"url": "/repos/{name}"}, **secret), there))
     (child,) = (asked for asked in there.asked if asked.url.endswith("/a"))

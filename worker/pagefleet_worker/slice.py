@@ -10,7 +10,7 @@ from itertools import chain
 from types import TracebackType
 from typing import Self, TypeVar
 
-from pagefleet.decode import keys_of, parse_path
+from pagefleet.decode import Names, keys_of
 from pagefleet.errors import Stop
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Page
@@ -71,7 +71,7 @@ class Slice:
         self._grace: Grace = at_once
         self._until = 0.0
         self._self_fence: asyncio.TimerHandle | None = None
-        self._key: tuple[str, ...] | None = None
+        self._key: Names = ()
         self._may_yield = True
 
     @classmethod
@@ -88,7 +88,7 @@ class Slice:
         """What is to be known of the source: its documents are delivered with their keys, and whether a turn may end
         before the crawl does. A cursor that moves on when it is asked cannot be handed over: the next page is on its
         way already."""
-        self._key = parse_path(source.document_key) if source.document_key else None
+        self._key = source.document_key
         self._may_yield = source.may_be_handed_over
 
     async def __aenter__(self) -> Self:
@@ -216,7 +216,7 @@ class Slice:
         return end
 
     def _arguments(self, documents: Sequence[bytes]) -> Sequence[bytes]:
-        if self._key is None:
+        if not self._key:
             return documents
         keys = map(str.encode, keys_of(documents, self._key))
         return list(chain.from_iterable(zip(documents, keys, strict=True)))
