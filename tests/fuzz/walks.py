@@ -83,8 +83,9 @@ def travelled(crawl: Crawl, checkpoint: Checkpoint, server: Server) -> Trip:
     for number, step in enumerate(_steps(crawl, checkpoint, server)):
         assert number < STEPS, "it never ends"
         match step:
-            case Send(request):
-                _check_request(crawl, home, request)
+            case Send(request, ahead):
+                for one in (request, *ahead):
+                    _check_request(crawl, home, one)
                 trip.requests.append(request)
             case Wait(_, cause):
                 assert 0 <= cause.seconds <= LONGEST_WAIT
