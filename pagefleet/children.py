@@ -16,11 +16,12 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from pagefleet.crawl import PLACEHOLDER, Crawl, Each, is_secret
+from pagefleet.crawl import Crawl, Each
 from pagefleet.credentials import WHOLE
 from pagefleet.decode import Names, is_array, is_object, member, raw_at
 from pagefleet.errors import Stop
 from pagefleet.fetch import Reply, Send, Wait
+from pagefleet.hidden import PLACEHOLDER, is_secret, members, without
 from pagefleet.page import LONGEST_CURSOR, Checkpoint, Cursor, Page, Quarantined, encode
 from pagefleet.redaction import quoted
 from pagefleet.resume import SHOWN, START, UNSAID, Place, Steps, mark_of, sought, upcoming
@@ -168,6 +169,7 @@ def child_of(crawl: Crawl, each: Each, document: bytes) -> Crawl:
     plain = {name: value for name, value in each.params.items() if name not in filled}
     url = joined(crawl.url, _expanded(each.url, parent, is_url=True))
     query = [(name, _expanded(value, parent)) for name, value in filled.items()]
+    body = each.body
     is_home, is_written = origin(url) == origin(crawl.url), WHOLE.match(each.url) is not None
     if not is_home and not is_written and origin(url) not in {origin(one) for one in crawl.origins}:
         raise Stop(
@@ -176,11 +178,12 @@ def child_of(crawl: Crawl, each: Each, document: bytes) -> Crawl:
         )
     if not is_home and not is_written:  # a document has chosen the origin; secrets of `each` are not for that
         plain = {name: value for name, value in plain.items() if not is_secret(value)}
+        body = without(body, members(body))
     said = each.model_dump(by_alias=True, exclude={"include", "params", "url", "body"}) | {
         "url": with_query(url, query),
         "params": {**(crawl.secret_params if is_home else {}), **plain},
         "headers": crawl.headers if is_home else {},
-        "body": _filled(each.body, parent),
+        "body": _filled(body, parent),
         "origins": crawl.origins,
         "limits": crawl.limits,
     }
@@ -213,7 +216,10 @@ def _expanded(template: str, parent: _Parent, *, is_url: bool = False) -> str:
 
 def _filled(body: Any, parent: _Parent) -> Any:
     if isinstance(body, str):
-        return _expanded(body, parent)
+        text = _expanded(body, parent)
+        if text != body and is_secret(text):
+            raise Stop(f"following a document: what it says for {body!r} reads like a secret's name: {quoted(text)}")
+        return text
     if is_object(body):
         return {name: _filled(value, parent) for name, value in body.items()}
     return [_filled(value, parent) for value in body] if is_array(body) else body

@@ -32,7 +32,7 @@ class Document(bytes):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to ask. Header values, and all values of `secrets`, may name secrets (`env:NAME`), looked up at send."""
+    """What to ask. Values of headers, `secrets` and `hidden` may name secrets (`env:NAME`), looked up at send."""
 
     method: str
     url: str
@@ -40,6 +40,8 @@ class Request:
     body: bytes | None = None
     secrets: Mapping[str, str] = field(default_factory=dict[str, str])
     """Parameters that join the query at send. Nothing in `url` is looked up: a server has a say in it."""
+    hidden: Mapping[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str])
+    """Members that join the JSON body at send, by their paths; the same holds for `body`."""
 
 
 @dataclass(frozen=True, slots=True)
