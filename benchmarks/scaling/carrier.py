@@ -13,8 +13,10 @@ from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
 from benchmarks.scaling.halves import Slots
-from pagefleet.connection import open_pool, open_redis
+from benchmarks.scaling.stage import connected
+from pagefleet.connection import open_pool
 from pagefleet.keys import QUEUE
+from pagefleet.tasks import ended
 
 TAG = "{bus}"
 """A hash tag in arq's queue and in each job id puts all of arq's keys into one slot, but for a constant of its own."""
@@ -43,7 +45,7 @@ class Carrier(Worker):
 async def arq_on(url: str, tag: str) -> str:
     """arq's worker with our settings and jobs, on one node of a cluster."""
     async with AsyncExitStack() as stack:
-        redis: Any = await stack.enter_async_context(open_redis(url))
+        redis: Any = await stack.enter_async_context(connected(url))
         await redis.flushall()
         try:
             for number in range(JOBS):
@@ -72,8 +74,7 @@ async def arq_on(url: str, tag: str) -> str:
         if worker.tasks:
             await asyncio.wait(worker.tasks.values(), timeout=5)
         queued = await redis.zcard(f"{tag}{QUEUE}")
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        await ended(working)
         refused = f"; refused: {_without_address(worker.refusal)}" if worker.refusal else ""
         return f"{worker.carried} of {JOBS} jobs, {queued} still in the queue{refused}"
 
@@ -98,7 +99,7 @@ async def _enqueue(redis: Any, queue: str, job: str) -> None:
 
 async def arq_lines(urls: Sequence[str]) -> list[Sequence[str]]:
     """As it is, and with a tag."""
-    async with open_redis(urls[0]) as first:
+    async with connected(urls[0]) as first:
         slots = await Slots.of(first)
     lines: list[Sequence[str]] = [
         ("as it is", await arq_on(slots.url(QUEUE), "")),

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
-from itertools import product
+from itertools import count, product
 from pathlib import Path
 
 from redis.exceptions import RedisError
@@ -15,8 +15,7 @@ from benchmarks.scaling.carrier import arq_lines
 from benchmarks.scaling.cluster import cluster
 from benchmarks.scaling.halves import DataHalf, Slots, elsewhere
 from benchmarks.scaling.limits import Clients, reached
-from benchmarks.scaling.stage import DESCRIPTION, LEASE, WORKER, Shape
-from pagefleet.connection import open_redis
+from benchmarks.scaling.stage import DESCRIPTION, LEASE, WORKER, Shape, connected
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint
 from pagefleet.scripts import WITHOUT_PRELUDE, Part, Scripts, Split
@@ -27,8 +26,8 @@ SHAPES = (Shape(1, 1024), Shape(100, 1024))
 Step = Callable[[], Awaitable[object]]
 
 
-def steps(scripts: Scripts) -> Mapping[str, Step]:
-    """One call of each script, in an order in which each finds what it needs."""
+def steps(scripts: Scripts, other: SliceKeys = KEYS) -> Mapping[str, Step]:
+    """One call of each script, in an order in which each finds what it needs; `other` is split, which ends it."""
     fence = secrets.token_hex(16)
     part = Part("commit", Checkpoint(), Checkpoint(2, 0, "next"), "", [b"{}"])
     return {
@@ -40,7 +39,7 @@ def steps(scripts: Scripts) -> Mapping[str, Step]:
         "rescue": lambda: scripts.rescue(KEYS),
         "release": lambda: scripts.release(KEYS, fence, "queued"),
         "steer": lambda: scripts.steer(KEYS, "pause"),
-        "split": lambda: _split(scripts, fence),
+        "split": lambda: _split(scripts, other, fence),
         "token": lambda: scripts.token(ORIGIN, 0.01, 10, 0.25),
         "retry": lambda: scripts.retry(ORIGIN, KEYS.tag),
         "block": lambda: scripts.block(ORIGIN, 1.0),
@@ -53,7 +52,7 @@ async def outcome(step: Step) -> str:
         answer = await step()
     except RedisError as error:
         code = str(error).partition(" ")[0]
-        return code if code.isupper() else f"an error: {error}"[:60]
+        return code if code.isupper() and code != "ERR" else "fails"
     return f"answers {answer}" if answer in ("stale", "fenced", "gone") else "works"
 
 
@@ -64,12 +63,14 @@ async def _leased(scripts: Scripts, fence: str) -> str:
 async def scripts_on(urls: Sequence[str], bus: str) -> list[Sequence[str]]:
     """Each script as it is shipped, its data half, and what is left to do elsewhere."""
     async with AsyncExitStack() as stack:
-        slots = await Slots.of(await stack.enter_async_context(open_redis(urls[0])))
-        nodes = {url: await stack.enter_async_context(open_redis(url)) for url in urls}
+        slots = await Slots.of(await stack.enter_async_context(connected(urls[0])))
+        nodes = {url: await stack.enter_async_context(connected(url)) for url in urls}
         here, origins = nodes[slots.url(KEYS.slice)], nodes[slots.url(f"pagefleet:budget:{{{ORIGIN}}}")]
         half = DataHalf(here, 1.0)
-        half.bus = await stack.enter_async_context(open_redis(bus))
-        shipped, halves = steps(Scripts(here, 1.0)), steps(half)
+        half.bus = await stack.enter_async_context(connected(bus))
+        named = (SliceKeys(f"split{number}") for number in count())
+        other = next(keys for keys in named if slots.url(keys.slice) == slots.url(KEYS.slice))
+        shipped, halves = steps(Scripts(here, 1.0), other), steps(half, other)
         alone = steps(Scripts(origins, 1.0))
         lines: list[Sequence[str]] = []
         for name, step in shipped.items():
@@ -81,8 +82,7 @@ async def scripts_on(urls: Sequence[str], bus: str) -> list[Sequence[str]]:
         return lines
 
 
-async def _split(scripts: Scripts, fence: str) -> str:
-    keys = SliceKeys("split")  # it ends a slice
+async def _split(scripts: Scripts, keys: SliceKeys, fence: str) -> str:
     await scripts.enqueue(keys, DESCRIPTION, "fingerprint", 0)
     await scripts.lease(keys, 1, fence, LEASE, WORKER)
     return (await scripts.split(keys, Split("split", Checkpoint(), [{"from": 1}, {"from": 2}]), fence, WORKER))[0]

@@ -16,8 +16,7 @@ from itertools import count
 
 from benchmarks.machine import loop_factory
 from benchmarks.scaling.halves import DataHalf, Slots
-from benchmarks.scaling.stage import Shape, StageSlice
-from pagefleet.connection import open_redis
+from benchmarks.scaling.stage import Shape, StageSlice, connected
 from pagefleet.keys import SliceKeys
 from pagefleet.scripts import Scripts
 
@@ -66,7 +65,7 @@ async def run(said: argparse.Namespace) -> Committed:
 
 
 async def _leased(said: argparse.Namespace, shape: Shape, stack: AsyncExitStack) -> list[StageSlice]:
-    clients = [await stack.enter_async_context(open_redis(url)) for url in said.redis_urls]
+    clients = [await stack.enter_async_context(connected(url)) for url in said.redis_urls]
     if len(clients) == 1:
         scripts = Scripts(clients[0], PATIENCE)
         return [await StageSlice.lease(scripts, f"{said.name}-{n}", shape) for n in range(said.slices)]

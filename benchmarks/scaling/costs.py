@@ -9,9 +9,8 @@ from benchmarks import servers
 from benchmarks.report import table
 from benchmarks.scaling.model import Costs
 from benchmarks.scaling.spent import spent
-from benchmarks.scaling.stage import DESCRIPTION, LEASE, WORKER, Shape, StageSlice, leased, looking
+from benchmarks.scaling.stage import DESCRIPTION, LEASE, WORKER, Shape, StageSlice, connected, leased, looking
 from benchmarks.scaling.wire import Command, core_time, opened
-from pagefleet.connection import open_redis
 from pagefleet.keys import DUE, QUEUE, SliceKeys
 from pagefleet.scripts import Scripts
 
@@ -90,7 +89,7 @@ def commits(url: str) -> str:
 
 async def _commits(url: str, shape: Shape) -> tuple[float, float]:
     with looking(url) as redis:
-        async with open_redis(url) as client:
+        async with connected(url) as client:
             slices = await leased(Scripts(client, 15.0), AT_ONCE, shape)
             each = max(4, min(40, VOLUME // shape.bytes // AT_ONCE))
             await asyncio.gather(*(one.commit() for one in slices))
@@ -130,7 +129,7 @@ async def _scripts(url: str) -> dict[str, float]:
     costs: dict[str, float] = {}
     slices = [SliceKeys(f"crawl{n}") for n in range(SLICES)]
     with looking(url) as redis:
-        async with open_redis(url) as client:
+        async with connected(url) as client:
             for name, step in _Steps(Scripts(client, 15.0)).all():
                 with spent(redis) as found:
                     await _at_once(step, slices)

@@ -17,7 +17,7 @@ from redis.crc import key_slot
 from pagefleet.scripts import Scripts, source
 
 CALL = re.compile(r"redis\.call\('(\w+)', (due|queue|crawls?|child|its_\w+|KEYS\[9\]|'arq:[\w-]+:')")
-READS = {"ZCOUNT", "ZSCORE", "EXISTS", "HGET"}
+READS = {"ZCOUNT", "ZSCORE", "EXISTS", "HGET", "HMGET"}
 SHARED = ("enqueue_job", "forget_job")
 """Functions of the prelude that do something elsewhere."""
 BEFORE = """
@@ -67,7 +67,9 @@ def elsewhere(name: str) -> tuple[list[str], list[str]]:
 
 
 def _named(key: str) -> str:
-    return f"{key[1:-1]}..." if key.startswith("'") else {"KEYS[9]": "slices"}.get(key, key)
+    if key.startswith("'"):
+        return f"{key[1:-1]}..."
+    return "slices" if key == "KEYS[9]" else key.replace("its_", "child's ")
 
 
 def _own(name: str) -> str:

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from benchmarks import servers
 from benchmarks.machine import CLIENT, SERVERS, pinned
@@ -163,7 +164,8 @@ def on_core(url: str, core: int) -> Generator[None]:
 
 
 def two_redises(place: Path, seconds: float) -> str:
-    """A table: one on one core with its clients on the other, and two, each with its clients on the other's core."""
+    """A table: one on one core with its clients on the other, alone and with a replica; and two, each with its clients
+    on the other's core."""
     shape, lines = Shape(), list[Sequence[str]]()
     with ExitStack() as stack:
         urls: list[str] = []
@@ -172,10 +174,34 @@ def two_redises(place: Path, seconds: float) -> str:
             urls.append(stack.enter_context(servers.redis(place / name)))
             stack.enter_context(on_core(urls[-1], core))
         first, second = Clients(urls[:1], shape, 2), Clients(urls[1:], shape, 2, SERVERS)
-        for said, clients in (("one", [first]), ("two", [first, second])):
-            for url in urls:
-                servers.empty(url)
-            found = reached(clients, seconds)
-            shares = ", ".join(f"{share:.0%}" for share in found.cores)
-            lines.append((said, f"{found.commits:,.0f}", f"{found.documents:,.0f}", shares))
-    return table(("Redis processes", "commits/s", "documents/s", "of a core, each"), lines)
+        lines.append(("one", *_emptied(urls, [first], seconds)))
+        lines.append(("two", *_emptied(urls, [first, second], seconds)))
+        servers.empty(urls[0])
+        with replicated(*urls):
+            lines.append(("one, with a replica", *_shares(reached([first], seconds))))
+    return table(("Redis processes", "commits/s", "documents/s", "of a core, each", "us of a core a commit"), lines)
+
+
+def _emptied(urls: Sequence[str], clients: Sequence[Clients], seconds: float) -> tuple[str, ...]:
+    for url in urls:
+        servers.empty(url)
+    return _shares(reached(clients, seconds))
+
+
+def _shares(found: Reached) -> tuple[str, ...]:
+    shares = ", ".join(f"{share:.0%}" for share in found.cores)
+    return f"{found.commits:,.0f}", f"{found.documents:,.0f}", shares, f"{1e6 * found.core_seconds:,.0f}"
+
+
+@contextmanager
+def replicated(primary: str, replica: str) -> Generator[None]:
+    """The second follows the first."""
+    parts = urlsplit(primary)
+    with looking(replica) as redis:
+        redis.replicaof(parts.hostname, parts.port)
+        until = time.monotonic() + 30
+        while redis.info("replication")["master_link_status"] != "up":
+            if time.monotonic() > until:
+                raise RuntimeError("the replica has not found its primary in 30 s")
+            time.sleep(0.05)
+        yield

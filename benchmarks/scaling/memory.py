@@ -6,8 +6,7 @@ from itertools import product
 
 from benchmarks import servers
 from benchmarks.report import table
-from benchmarks.scaling.stage import Shape, StageSlice, looking, said
-from pagefleet.connection import open_redis
+from benchmarks.scaling.stage import Shape, StageSlice, connected, looking, said
 from pagefleet.scripts import Scripts
 
 SIZES = (100, 1024, 10 * 1024)
@@ -53,7 +52,7 @@ async def _stored(url: str, shape: Shape, node: int) -> Stored:
     servers.empty(url)
     with looking(url) as redis:
         redis.config_set("stream-node-max-bytes", node)
-        async with open_redis(url) as client:
+        async with connected(url) as client:
             held = await StageSlice.lease(Scripts(client, 15.0), "crawl", shape)
             before, pages = redis.info("persistence")["aof_current_size"], VOLUME // shape.bytes
             for _ in range(pages):
@@ -68,7 +67,7 @@ async def _beside(url: str) -> list[tuple[str, str]]:
     servers.empty(url)
     with looking(url) as redis:
         before = redis.info("memory")["used_memory"]
-        async with open_redis(url) as client:
+        async with connected(url) as client:
             scripts = Scripts(client, 15.0)  # one connection: theirs is memory, too
             slices = [await StageSlice.lease(scripts, f"crawl{n}", Shape(1, 100)) for n in range(CRAWLS)]
             for held in slices:

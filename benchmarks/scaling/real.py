@@ -41,6 +41,7 @@ async def seen(place: Path, redis_url: str, workers: int, slices: int, seconds: 
                 handles = [await fleet.enqueue(description(url, f"crawl{number}")) for number in range(slices)]
                 for handle in handles:
                     await crew.leased(fleet, handle)
+                await crew.until(lambda: _are_up(fleet.redis, workers), 0.05)
                 before, then = await _counts(fleet.redis)
                 await asyncio.sleep(seconds)
                 after, now = await _counts(fleet.redis)
@@ -52,6 +53,11 @@ async def seen(place: Path, redis_url: str, workers: int, slices: int, seconds: 
         (after[name] - before[name]) / (now - then) for name in ("zrangebyscore", "evalsha", "pages")
     )
     return Sent(polls, scripts, pages, connections)
+
+
+async def _are_up(redis: Any, workers: int) -> bool:
+    """All of them have polled, and said that they are well."""
+    return len([key async for key in redis.scan_iter("pagefleet:worker:*")]) == workers
 
 
 async def _counts(redis: Any) -> tuple[dict[str, int], float]:

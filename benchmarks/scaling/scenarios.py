@@ -44,6 +44,7 @@ TURNED = [
     Scenario(replace(LARGE, schedulers=8), "8 schedulers"),
     Scenario(replace(LARGE, poll=1.0), "poll 1 s"),
     Scenario(replace(LARGE, poll=1.0, schedulers=8), "poll 1 s, 8 schedulers"),
+    Scenario(replace(LARGE, poll=1.0, sweep=0.1), "poll 1 s, sweep 0.1 s"),
     Scenario(replace(LARGE, poll=1.0, lease=30.0, renew=10.0), "poll 1 s, lease 30 s, renew 10 s"),
     Scenario(replace(LARGE, slots=1, schedulers=8), "no free slots (nobody polls, nobody takes over), 8 schedulers"),
     Scenario(replace(LARGE, workers=200, slots=60, schedulers=8), "200 workers of 60 slots, 8 schedulers"),

@@ -2,15 +2,17 @@
 
 import asyncio
 import secrets
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Self
 
-from redis import Redis
+import redis
+from redis.asyncio import Redis
 
 from benchmarks.pages import Collection
+from pagefleet.connection import open_redis
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint
 from pagefleet.scripts import Part, Scripts
@@ -106,8 +108,18 @@ async def leased(scripts: Scripts, count: int, shape: Shape, name: str = "crawl"
     return list(await asyncio.gather(*(StageSlice.lease(scripts, f"{name}{n}", shape) for n in range(count))))
 
 
+@asynccontextmanager
+async def connected(url: str) -> AsyncGenerator[Redis]:
+    """The library's client, and none of its connections afterwards."""
+    client = open_redis(url)
+    try:
+        yield client
+    finally:
+        await client.aclose(close_connection_pool=True)
+
+
 @contextmanager
 def looking(url: str) -> Generator[Any]:
     """A client of a benchmark itself; Any, for redis-py types most of its methods for two clients."""
-    with Redis.from_url(url) as client:
+    with redis.Redis.from_url(url) as client:
         yield client
