@@ -18,7 +18,6 @@ from pagefleet.paginators.rule import Answer, Rule, Sign, shows
 from pagefleet.redaction import quoted
 
 FALLEN, CURSOR, KEYSET = "$fallback", "$cursor", "$keyset"
-RESTART = "restart"
 DEAD = ("400", "404", "409", "410", "422")
 """How servers refuse a cursor that they do not know any more."""
 Position = Annotated[Keyset | Offset | PageNumber, Field(discriminator="kind")]
@@ -99,7 +98,8 @@ class Opaque(Rule):
             following = {CURSOR: following}  # the server's own, and none of ours
         if following is None or not isinstance(self.fallback, Keyset):
             return following
-        return {CURSOR: _bare(following), KEYSET: self.fallback.anchor(answer) or _anchor(cursor)}
+        anchor = self.fallback.anchor(answer) if answer.documents else _anchor(cursor)
+        return {CURSOR: _bare(following), KEYSET: anchor}
 
     def fresh(self, cursor: Cursor, documents: list[bytes]) -> list[bytes]:
         rule = self._fallen(cursor)
@@ -121,6 +121,10 @@ class Opaque(Rule):
         """A token may stay the same while the content goes on (Crossref, Elasticsearch' scroll)."""
         return _bare(following) == _bare(cursor) and count == 0
 
+    def is_seamless(self, cursor: Cursor) -> bool:
+        rule = self._fallen(cursor)
+        return rule is not None and rule.is_seamless(cursor[FALLEN])
+
     def is_clamped(self, cursor: Cursor, count: int, total: int | None) -> bool:
         rule = self._fallen(cursor)
         return rule is not None and rule.is_clamped(cursor[FALLEN], count, total)
@@ -138,14 +142,12 @@ class Opaque(Rule):
 
     def fall(self, cursor: Cursor, delivered: int) -> Fall | None:
         """The safest position that needs no cursor; None: there is none."""
-        if isinstance(self.fallback, Keyset):
-            anchor = _anchor(cursor)
-            where = "the first page" if anchor is None else f"{self.fallback.field} {quoted(anchor[0])}"
-            return Fall({FALLEN: anchor} if anchor else None, 0, f"behind {where}")
+        if isinstance(self.fallback, Keyset) and (anchor := _anchor(cursor)):
+            return Fall({FALLEN: anchor}, 0, f"behind {self.fallback.field} {quoted(anchor[0])}")
         if isinstance(self.fallback, Offset | PageNumber):
             at, skip = self.fallback.at(delivered)
             return Fall({FALLEN: at}, skip, f"at {self.fallback.param} {at}", is_unsure=True)
-        return Fall(None, delivered, "from the first page") if self.fallback == RESTART else None
+        return Fall(None, delivered, "from the first page") if self.fallback else None
 
 
 def _bare(cursor: Cursor) -> Any:

@@ -29,16 +29,17 @@ def inflate(draw: Draw) -> None:
     """What comes out does not depend on how it came, is within the limits, and comes back from each encoding."""
     encoding = draw.choice(ENCODINGS)
     is_honest = draw.flag() and encoding != TWICE
-    cuts = sorted(draw.number(0, 4096) for _ in range(draw.number(0, 4)))
+    places = [draw.number(0, 4096) for _ in range(draw.number(0, 4))]
     sent = draw.body([bytes(70_000), bytes(range(256)), b"a", b"\x1f\x8b\x08\x00"])
-    body = _compressed(encoding, sent) if is_honest else sent
+    body = _compressed(encoding, sent, draw.number(0, 4096)) if is_honest else sent
+    cuts = sorted(place % (len(body) + 1) for place in places)
     whole = _inflated(encoding, [body])
     chunks = [body[start:end] for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True)]
     assert _inflated(encoding, chunks) == whole, "it depends on how it came"
     if is_honest and len(sent) <= LIMITS.body:
         assert whole == sent, "it does not come back"
-        if body != sent and cuts and cuts[0] < len(body):
-            assert _inflated(encoding, [body[: cuts[0]]]) is None or not cuts[0], "what is cut short is taken for whole"
+        if body != sent and cuts and len(body) // 2 < cuts[0] < len(body):
+            assert _inflated(encoding, [body[: cuts[0]]]) != sent, "what is cut short is taken for whole"
     with suppress(PagefleetError, Uninflatable):
         bounded = _Body(Request("GET", URL), {"content-encoding": encoding}, LIMITS)
         for chunk in chunks:
@@ -67,15 +68,17 @@ def _pieces(inflater: Inflater, chunks: list[bytes]) -> Iterator[bytes]:
         yield from inflater.feed(chunk)
 
 
-def _compressed(encoding: str, plain: bytes) -> bytes:
+def _compressed(encoding: str, plain: bytes, place: int) -> bytes:
+    """Where that may be, in two parts: the second begins at this place."""
+    parts = [part for part in (plain[:place], plain[place:]) if part] or [plain]
     match encoding:
         case "gzip" | "x-gzip" | "GZIP" | "aws-chunked,gzip":
-            return gzip.compress(plain)
+            return b"".join(map(gzip.compress, parts))
         case "deflate":
             return zlib.compress(plain)
         case "br":
             return bytes(_brotli.compress(plain))
         case "zstd":
-            return zstandard.compress(plain)
+            return b"".join(map(zstandard.compress, parts))
         case _:
             return plain

@@ -54,6 +54,16 @@ ODD: list[dict[str, Any]] = [
     {"paginate": {"kind": "next_url"}, "origins": ["https://b.example/"], "headers": {"Authorization": "env:A"}},
     {"paginate": {"kind": "link_header"}, "params": {"key": "env:A"}, "cap": 5, "key": "id"},
     {"paginate": {"kind": "continue", "next": "next", "complete": "more"}, "key": "id"},
+    {"paginate": {"kind": "offset", "window": 4, "span": {"first": 1, "behind": 3, "of": 3}}},
+    {
+        "paginate": {
+            "kind": "page",
+            "window": 9,
+            "size_param": "size",
+            "size": 2,
+            "span": {"first": 2, "behind": 4, "of": 2},
+        }
+    },
 ]
 CHILDREN: list[dict[str, Any]] = [
     {"url": "/things/{id}", "paginate": BY_CURSOR, "documents": "data", "total": "total"},

@@ -10,7 +10,7 @@ import httpx
 
 from pagefleet.crawl import Crawl
 from pagefleet.credentials import written
-from pagefleet.decode import member, parse_path
+from pagefleet.decode import member
 from pagefleet.errors import PagefleetError
 from pagefleet.fetch import LONGEST_WAIT, Reply, Send, Wait
 from pagefleet.http import UNASKABLE, _built  # pyright: ignore[reportPrivateUsage]  # all but the sending
@@ -83,8 +83,9 @@ def travelled(crawl: Crawl, checkpoint: Checkpoint, server: Server) -> Trip:
     for number, step in enumerate(_steps(crawl, checkpoint, server)):
         assert number < STEPS, "it never ends"
         match step:
-            case Send(request):
-                _check_request(crawl, home, request)
+            case Send(request, ahead):
+                for one in (request, *ahead):
+                    _check_request(crawl, home, one)
                 trip.requests.append(request)
             case Wait(_, cause):
                 assert 0 <= cause.seconds <= LONGEST_WAIT
@@ -148,7 +149,7 @@ def _check_page(crawl: Crawl, page: Page) -> None:
     _check_text(page.notice + (page.quarantined.reason if page.quarantined else ""))
     for document in page.documents:
         json.loads(document, parse_int=str)
-        _check_text(member(document, parse_path(crawl.document_key or "id")) or "")
+        _check_text(member(document, crawl.document_key or ("id",)) or "")
 
 
 def _check_text(text: str) -> None:

@@ -69,6 +69,24 @@ def test_a_keyset_that_is_only_a_fallback_stops_nothing_and_stays_small(field: s
     assert max(len(json.dumps(page.cursor)) for page in found) < 2000
 
 
+def test_a_fallback_that_the_documents_do_not_have_begins_again() -> None:
+    """And by the first page it goes past what is delivered: it was delivered again, and for ever."""
+    first, second = {"data": [*rows(1), {"id": 2}], "next": "a"}, {"data": [{"id": 3}], "next": "b"}
+    dead = answer({}, 410)
+    script = Script(first, second, dead, first, second, {"data": rows(4), "next": None})
+    found = list(run(crawl(FALLBACK), script))
+    assert [json.loads(document)["id"] for page in found for document in page.documents] == [1, 2, 3, 4]
+    with pytest.raises(Stop, match="2 times before at the same place"):
+        list(run(crawl(FALLBACK), Script(first, dead, first, dead, first, dead)))
+
+
+def test_a_fallback_that_the_last_document_does_not_have_is_not_that_of_a_page_before() -> None:
+    first, second = {"data": rows(1, value=1), "next": "a"}, {"data": [*rows(2, value=2), {"id": 3}], "next": "b"}
+    script = Script(first, second, answer({}, 410), first, second, {"data": rows(4), "next": None})
+    found = list(run(crawl(FALLBACK), script))
+    assert [json.loads(document)["id"] for page in found for document in page.documents] == [1, 2, 3, 4]
+
+
 def test_page_numbers_without_a_size_are_no_fallback() -> None:
     with pytest.raises(CrawlError, match="a fallback by page numbers needs size and size_param"):
         crawl({**FALLBACK, "fallback": {"kind": "page"}})
