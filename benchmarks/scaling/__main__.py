@@ -100,7 +100,7 @@ def main() -> int:
     noise = load.described()
     print(noise)
     if said.is_whole:
-        report.write("conditions", f"{report.conditions('make bench-scaling')} {noise}", PAGE)
+        report.write("conditions", f"{report.conditions(f'make bench-scaling RUN={said.run:g}')} {noise}", PAGE)
         for name, text in texts.items():
             report.write(name, f"\n{text}\n", PAGE)
     return 0

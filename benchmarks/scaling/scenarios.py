@@ -48,7 +48,7 @@ TURNED = [
     Scenario(replace(LARGE, poll=1.0, lease=30.0, renew=10.0), "poll 1 s, lease 30 s, renew 10 s"),
     Scenario(replace(LARGE, slots=1, schedulers=8), "no free slots (nobody polls, nobody takes over), 8 schedulers"),
     Scenario(replace(LARGE, workers=200, slots=60, schedulers=8), "200 workers of 60 slots, 8 schedulers"),
-    Scenario(replace(LARGE, poll=1.0, pages=100), "poll 1 s, 100 pages/s of five times the documents"),
+    Scenario(replace(LARGE, poll=1.0, pages=100), "poll 1 s, a fifth of the pages"),
 ]
 FEWER = replace(LARGE, workers=200, slots=60)
 CHANGED = [
