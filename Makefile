@@ -26,10 +26,10 @@ uv := $(or $(shell command -v uv),.tools/bin/uv)
 peers := $(patsubst benchmarks/peers/%.txt,.peers/%/.installed,$(wildcard benchmarks/peers/*.txt))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos fuzz bench bench-peers check format lock clean
+.PHONY: help demo test chaos fuzz bench bench-peers bench-scaling check format lock clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(stamp) ## Crawl a local site with workers that get killed, and count what arrived
 	$(bin)/pagefleet demo
@@ -48,6 +48,9 @@ bench: $(stamp) ## Measure speed and memory for docs/performance.md; only some: 
 
 bench-peers: $(stamp) $(peers) ## Our speed against dlt, Scrapy, scrapy-redis, Crawlee, Singer and Airbyte: [ROUNDS=5]
 	$(bin)/python -m benchmarks.peers $(if $(ROUNDS),--rounds $(ROUNDS))
+
+bench-scaling: $(stamp) ## Measure costs and limits for docs/scaling.md, and simulate; only some: PARTS=memory,simulation
+	$(bin)/python -m benchmarks.scaling $(if $(PARTS),--parts $(PARTS)) $(if $(RUN),--run $(RUN))
 
 check: $(stamp) ## Lint, formatting and types, as CI does
 	$(bin)/ruff check

@@ -12,5 +12,6 @@ rounds.py                all of them in turns, and ratios
 bench.py rows/           one run of the benchmarks, and the rows of its tables
 sampling.py profile.py   where a worker's processor time goes
 report.py plot.py        what is written to docs/
+scaling/                 what Redis takes, and where it ends: `make bench-scaling`
 peers/                   what others do with the same pages: `make bench-peers`
 """

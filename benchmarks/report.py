@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from benchmarks.machine import described
 from benchmarks.rounds import Series, per_cpu_second, per_wall_second
@@ -18,19 +19,19 @@ PAGE = ROOT / "docs" / "performance.md"
 PACKAGES = ("httpx", "httptools", "msgspec", "redis", "hiredis", "uvloop", "pydantic")
 
 
-def write(name: str, text: str) -> None:
+def write(name: str, text: str, page: Path = PAGE) -> None:
     """Between `<!-- name -->` and `<!-- /name -->`; raises when the page has no such marks."""
     whole, count = re.subn(
         rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
         lambda found: f"{found[1]}\n{text}\n{found[2]}",
-        PAGE.read_text(),
+        page.read_text(),
         flags=re.DOTALL,
     )
     if count != 1:
         raise RuntimeError(
-            f"{PAGE} needs the lines <!-- {name} --> and <!-- /{name} -->, once, to hold what was measured"
+            f"{page} needs the lines <!-- {name} --> and <!-- /{name} -->, once, to hold what was measured"
         )
-    PAGE.write_text(whole)
+    page.write_text(whole)
 
 
 def conditions(command: str) -> str:

@@ -91,8 +91,8 @@ def write_pages(place: Path) -> None:
 
 
 @contextmanager
-def redis(place: Path) -> Generator[str]:
-    """The URL of a Redis that keeps its file as an embedded one does."""
+def redis(place: Path, **more: str | int) -> Generator[str]:
+    """The URL of a Redis that keeps its file as an embedded one does; `more` options, with `_` for `-`."""
     program = find_server()
     if program is None:
         raise RuntimeError("there is no redis-server and no valkey-server on PATH; install one")
@@ -107,6 +107,7 @@ def redis(place: Path) -> Generator[str]:
         "appendfsync": "everysec",
         "auto-aof-rewrite-percentage": 0,
         "stream-node-max-bytes": 65536,
+        **{name.replace("_", "-"): value for name, value in more.items()},
     }
     words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
     with running([str(program), *words], place / "redis.log"):

@@ -7,6 +7,7 @@ The parts, from the page outwards:
     bounds.py                           what a page may hold
     paginators/                         rules from one page to the next
     url.py errors.py redaction.py       whose a URL is and where it leads; what can go wrong, by what happens next
+    hidden.py                           which values of a description name secrets
     crawl.py source.py                  what a crawl is: a description, or an async generator of yours
     slices.py                           how one crawl becomes parts that are walked beside each other
     crawlfile.py presets/               reading descriptions, and telling what is wrong with them; known APIs

@@ -56,7 +56,8 @@ class Standing:
     cursor: str
     documents: int
     pages: int
-    drifts: int
+    has_drifted: bool
+    """A page changed at the source while it was committed in parts."""
     trimmed: Place
     """The last document that was dropped."""
     state: State
@@ -65,8 +66,10 @@ class Standing:
     def of(cls, row: Mapping[str, str]) -> Self:
         """From a slice's row as it is in Redis."""
         at = int(row["page"]), int(row["index"])
-        counts = int(row["documents"]), int(row["pages"]), int(row.get("drifts", 0))
-        return cls(at, row["cursor"], *counts, place(row.get("trimmed", "0-0")), State(row["state"]))
+        documents, pages = int(row["documents"]), int(row["pages"])
+        has_drifted = "drift" in row.get("doubts", "").split()
+        trimmed, state = place(row.get("trimmed", "0-0")), State(row["state"])
+        return cls(at, row["cursor"], documents, pages, has_drifted, trimmed, state)
 
 
 class Chain:
@@ -134,8 +137,8 @@ class Chain:
             self.documents += len(entries)
             return
         said = f"page {row.page}: its documents are not those that were fetched, or not in their order"
-        if self._standing.drifts:
-            said += f"; {self._standing.drifts} pages changed at the source between their parts, and this may be one"
+        if self._standing.has_drifted:
+            said += "; some page changed at the source while it was committed in parts, and this may be it"
         self._find("digest", said)
 
     def _miss(self, page: int, count: int, there: Iterable[int]) -> None:

@@ -8,28 +8,27 @@ that child stands (null: done). It is as small for the millionth child as for th
 The parent's page is fetched again on resume. Where its documents have moved meanwhile, the one with the mark counts.
 """
 
-import hashlib
 import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from pagefleet.crawl import PLACEHOLDER, Crawl, Each
+from pagefleet.crawl import Crawl, Each
 from pagefleet.credentials import WHOLE
-from pagefleet.decode import is_array, is_object, member, parse_path, raw_at
+from pagefleet.decode import Names, is_array, is_object, member, raw_at
 from pagefleet.errors import Stop
 from pagefleet.fetch import Reply, Send, Wait
-from pagefleet.page import LONGEST_CURSOR, Checkpoint, Cursor, Page, encode
-from pagefleet.paginators.rule import is_count
+from pagefleet.hidden import PLACEHOLDER, is_secret, members, without
+from pagefleet.page import LONGEST_CURSOR, Checkpoint, Cursor, Page, Quarantined, encode
 from pagefleet.redaction import quoted
+from pagefleet.resume import SHOWN, START, UNSAID, Place, Steps, mark_of, sought, upcoming
 from pagefleet.url import joined, origin, safe, with_query
+from pagefleet.watch import digest
 
-Steps = Generator[Send | Wait | Page, Reply, None]
-START = Checkpoint()
-SHOWN, UNSAID = "shown", "unsaid"
+Alone = Generator[Send | Wait, Reply, Page]
 
 
 def walk_children(
@@ -37,34 +36,36 @@ def walk_children(
 ) -> Steps:
     """The pages of all children, in the order of their parents, and an empty last one. `walk` walks one crawl, which
     has no documents if it `may_be_missing` and is."""
-    place = _Place.of(checkpoint.cursor)
+    place = Place.of(checkpoint.cursor)
     only_parents = crawl.model_copy(update={"each": None})
     parents = walk(only_parents, place.parent, may_be_missing=may_be_missing, may_set_aside=False)
-    said = _Said()
-    while (page := (yield from _upcoming(parents))) is not None:
+    said, pages = _Said(), (yield from sought(parents, place))
+    start, child, has_moved = place.found(list(pages))
+    if has_moved:
+        said.doubt("moved")
+    while (page := pages.popleft() if pages else (yield from upcoming(parents))) is not None:
         said.note(page)
-        start, child = place.found(page.documents, said)
-        for index in range(start, len(page.documents)):
-            here = replace(place, index=index, mark=_mark(page.documents[index]), child=child or START)
-            parent = page.documents[index]
-            for_child = walk(child_of(crawl, each, parent), here.child, may_be_missing=True, may_set_aside=False)
-            place = yield from _pages(for_child, each, parent, here, said)
+        for index, parent in enumerate(page.documents[start:], start):
+            here = replace(place, index=index, mark=mark_of(parent), child=child or START)
+            for_child = walk(child_of(crawl, each, parent), here.child, may_be_missing=True)
+            place = yield from _pages(for_child, each, _Parent(parent, crawl.names), here, said)
             child = None
-        place = _Place(_behind(place.parent, page), pointer=place.pointer)
+        start = max(0, start - len(page.documents))
+        place = Place(_behind(place.parent, page), pointer=place.pointer)
     if place.pointer == UNSAID:
         said.doubt("no-pointer")
     yield said.on(Page([], is_last=True))
 
 
 def _pages(
-    pages: Steps, each: Each, parent: bytes, place: "_Place", said: "_Said"
-) -> Generator[Send | Wait | Page, Reply, "_Place"]:
+    pages: Steps, each: Each, parent: "_Parent", place: Place, said: "_Said"
+) -> Generator[Send | Wait | Page, Reply, Place]:
     """The pages of one child; answers the place behind it.
 
     A child of one page need not say that it is the only one. It is doubtful only if no child ever said that it goes on.
     """
     at = place.child or START
-    while (page := (yield from _upcoming(pages))) is not None:
+    while (page := (yield from upcoming(pages))) is not None:
         if each.each is not None:
             said.note(page)  # of its children, which it has weighed itself
         elif "no-pointer" in page.doubt.split():
@@ -73,102 +74,52 @@ def _pages(
         else:
             place = replace(place, pointer=SHOWN if page.cursor is not None else place.pointer)
             said.note(page)
-        at = _behind(at, page)
+        lost, at = _below(replace(place, child=at), page), _behind(at, page)
         if page.is_last and at.total is not None and at.documents < at.total:
             said.doubt("child-below-total")
         documents = [_including(each, parent, document) for document in page.documents]
-        cursor = replace(place, child=None if page.is_last else at).cursor()
-        if len(encoded := encode(cursor)) > LONGEST_CURSOR:
+        here = replace(place, child=None if page.is_last else at)
+        if len(encoded := encode(here.cursor())) > LONGEST_CURSOR:
             found = f"the cursors of its child's page and of its own have {len(encoded)} bytes together"
             raise Stop(f"following a document: {found}, and at most {LONGEST_CURSOR} are kept")
-        yield said.on(replace(page, documents=documents, cursor=cursor, is_last=False, total=None))
+        is_seamless = page.is_seamless and not page.is_last  # behind it is another child
+        page = replace(page, documents=documents, cursor=here.cursor(), is_last=False, is_seamless=is_seamless)
+        page = replace(page, total=None, quarantined=lost, digest=digest(documents) if each.include else page.digest)
+        yield said.on(page)
     return place
 
 
-def _upcoming(flow: Steps) -> Generator[Send | Wait, Reply, Page | None]:
-    """The next page of a walk, whose requests go out as ours; None behind the last."""
-    reply: Reply = None
-    while True:
-        try:
-            step = flow.send(reply)
-        except StopIteration:
-            return None
-        if isinstance(step, Page):
-            return step
-        reply = yield step
+def child_alone(
+    crawl: Crawl, each: Each, cursor: Cursor, walk: Callable[..., Steps], alone: Callable[..., Alone]
+) -> Alone:
+    """The one document of a child that could not be had before. Its parent is fetched again, too."""
+    place = Place.of(cursor)
+    parents = walk(crawl.model_copy(update={"each": None}), place.parent, may_be_missing=True, may_set_aside=False)
+    try:
+        parent = place.parent_of((yield from sought(parents, place)))
+        if parent is None:
+            raise Stop(f"its parent is no longer among those of {safe(crawl.url)}, or is another by now")
+        page = yield from alone(child_of(crawl, each, parent), place.child or START)
+    except Stop as fault:
+        lost = Quarantined(cursor, f"trying a document again: {fault}")
+        return Page([], digest=digest([]), doubt="quarantined", quarantined=lost)
+    documents = [_including(each, _Parent(parent, crawl.names), document) for document in page.documents]
+    return replace(page, documents=documents, digest=digest(documents), quarantined=_below(place, page))
+
+
+def _below(place: Place, page: Page) -> Quarantined | None:
+    """What could not be had of a child's page, by a cursor that begins with its parents."""
+    if page.quarantined is None:
+        return None
+    child = replace(place.child or START, cursor=page.quarantined.cursor)
+    return replace(page.quarantined, cursor=replace(place, child=child).cursor())
 
 
 def _behind(at: Checkpoint, page: Page) -> Checkpoint:
+    """Documents that could not be had count: they have their places."""
     total = at.total if page.total is None else page.total
-    return Checkpoint(0, 0, page.cursor, at.documents + len(page.documents), total, page.digest)
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """`parent` fetches the page whose document at `index` is followed; `child` is where that stands, None: done."""
-
-    parent: Checkpoint = START
-    index: int = 0
-    mark: str = ""
-    child: Checkpoint | None = None
-    pointer: str = ""
-    """Of all children so far: SHOWN once one went on, else UNSAID once one ended without a word."""
-
-    @classmethod
-    def of(cls, cursor: Cursor) -> "_Place":
-        if cursor is None:
-            return cls()
-        child = None if cursor["child"] is None else _checkpoint(cursor["child"])
-        return cls(_checkpoint(cursor["parent"]), cursor["index"], cursor["mark"], child, cursor["pointer"])
-
-    def cursor(self) -> Cursor:
-        """This place as a JSON value."""
-        child = None if self.child is None else _listed(self.child)
-        parent = _listed(self.parent)
-        return {"parent": parent, "index": self.index, "mark": self.mark, "child": child, "pointer": self.pointer}
-
-    def found(self, documents: Sequence[bytes], said: "_Said") -> tuple[int, Checkpoint | None]:
-        """The index of the document to go on with, and where its child stands, None: at its start."""
-        if not self.mark:
-            return 0, None
-        marks = [_mark(document) for document in documents]
-        index = self.index
-        if marks[index : index + 1] != [self.mark]:
-            said.doubt("moved")
-            if self.mark not in marks:
-                return index, None
-            index = marks.index(self.mark)
-        return (index + 1, None) if self.child is None else (index, self.child)
-
-
-def is_place(cursor: Cursor) -> bool:
-    """Could this JSON value be the cursor of a crawl's children?"""
-    if not is_object(cursor) or cursor.keys() != _Place().cursor().keys():
-        return False
-    child, pointer = cursor["child"], cursor["pointer"]
-    is_followed = is_count(cursor["index"]) and isinstance(cursor["mark"], str)
-    is_somewhere = _is_checkpoint(cursor["parent"]) and (child is None or _is_checkpoint(child))
-    return is_followed and is_somewhere and pointer in ("", SHOWN, UNSAID)
-
-
-def _is_checkpoint(said: Any) -> bool:
-    if not is_array(said) or len(said) != len(_listed(START)):
-        return False
-    _, documents, total, digest = said
-    return is_count(documents) and (total is None or is_count(total)) and isinstance(digest, str)
-
-
-def _checkpoint(said: Any) -> Checkpoint:
-    cursor, documents, total, digest = said
-    return Checkpoint(0, 0, cursor, documents, total, digest)
-
-
-def _listed(at: Checkpoint) -> list[Any]:
-    return [at.cursor, at.documents, at.total, at.digest]
-
-
-def _mark(document: bytes) -> str:
-    return hashlib.blake2b(document, digest_size=6).hexdigest()
+    documents = at.documents + len(page.documents) + (page.quarantined is not None)
+    return Checkpoint(0, 0, page.cursor, documents, total, page.digest)
 
 
 class _Said:
@@ -193,27 +144,46 @@ class _Said:
         return page
 
 
-def child_of(crawl: Crawl, each: Each, parent: bytes) -> Crawl:
+@dataclass(frozen=True, slots=True)
+class _Parent:
+    """A document that is followed, and how a path into it is read."""
+
+    document: bytes
+    names: Callable[[str], Names]
+
+    def text(self, path: str) -> str | None:
+        return member(self.document, self.names(path))
+
+    def raw(self, path: str) -> bytes | None:
+        return raw_at(self.document, self.names(path))
+
+
+def child_of(crawl: Crawl, each: Each, document: bytes) -> Crawl:
     """The crawl of one document's child.
 
     What a document says is never looked up as a secret. A URL out of a document stays on the parent's origin, or on
     those that the crawl lists; a child elsewhere goes without the parent's credentials.
     """
+    parent = _Parent(document, crawl.names)
     filled = {name: str(value) for name, value in each.params.items() if PLACEHOLDER.search(str(value))}
     plain = {name: value for name, value in each.params.items() if name not in filled}
     url = joined(crawl.url, _expanded(each.url, parent, is_url=True))
     query = [(name, _expanded(value, parent)) for name, value in filled.items()]
-    is_home = origin(url) == origin(crawl.url)
-    if not is_home and not WHOLE.match(each.url) and origin(url) not in {origin(one) for one in crawl.origins}:
+    body = each.body
+    is_home, is_written = origin(url) == origin(crawl.url), WHOLE.match(each.url) is not None
+    if not is_home and not is_written and origin(url) not in {origin(one) for one in crawl.origins}:
         raise Stop(
             f"following a document of {safe(crawl.url)}: it leads to {safe(url)}, on another origin; if that is right, "
             f"list it in the crawl: origins = [{quoted(origin(url))}]"
         )
+    if not is_home and not is_written:  # a document has chosen the origin; secrets of `each` are not for that
+        plain = {name: value for name, value in plain.items() if not is_secret(value)}
+        body = without(body, members(body))
     said = each.model_dump(by_alias=True, exclude={"include", "params", "url", "body"}) | {
         "url": with_query(url, query),
         "params": {**(crawl.secret_params if is_home else {}), **plain},
         "headers": crawl.headers if is_home else {},
-        "body": _filled(each.body, parent),
+        "body": _filled(body, parent),
         "origins": crawl.origins,
         "limits": crawl.limits,
     }
@@ -225,13 +195,13 @@ def child_of(crawl: Crawl, each: Each, parent: bytes) -> Crawl:
         raise Stop(f"{place}: {fault}; correct the crawl's each") from error
 
 
-def _expanded(template: str, parent: bytes, *, is_url: bool = False) -> str:
+def _expanded(template: str, parent: _Parent, *, is_url: bool = False) -> str:
     """`{path}` filled in; percent-encoded in a URL, unless it is the URL's beginning."""
 
     def value(path: str) -> str:
-        found = member(parent, parse_path(path))
+        found = parent.text(path)
         if found is None:
-            raise Stop(f"following a document: it has no {path!r} for {template!r}: {parent[:80]!r}")
+            raise Stop(f"following a document: it has no {path!r} for {template!r}: {parent.document[:80]!r}")
         if is_url and found in ("", ".", ".."):
             raise Stop(f"following a document: its {path!r} is {found!r}, which leads elsewhere than {template!r}")
         return found
@@ -244,15 +214,18 @@ def _expanded(template: str, parent: bytes, *, is_url: bool = False) -> str:
     return text
 
 
-def _filled(body: Any, parent: bytes) -> Any:
+def _filled(body: Any, parent: _Parent) -> Any:
     if isinstance(body, str):
-        return _expanded(body, parent)
+        text = _expanded(body, parent)
+        if text != body and is_secret(text):
+            raise Stop(f"following a document: what it says for {body!r} reads like a secret's name: {quoted(text)}")
+        return text
     if is_object(body):
         return {name: _filled(value, parent) for name, value in body.items()}
     return [_filled(value, parent) for value in body] if is_array(body) else body
 
 
-def _including(each: Each, parent: bytes, document: bytes) -> bytes:
+def _including(each: Each, parent: _Parent, document: bytes) -> bytes:
     """A child's document with members of its parent in front, the rest as it was sent."""
     if not each.include or document[:1] != b"{":
         return document
@@ -260,6 +233,6 @@ def _including(each: Each, parent: bytes, document: bytes) -> bytes:
     for name, path in each.include.items():
         if raw_at(document, (name,)) is not None:
             raise Stop(f"including {path!r} of the parent as {name!r}: the document has that already; use another name")
-        front.append(b"%s:%s" % (json.dumps(name).encode(), raw_at(parent, parse_path(path)) or b"null"))
+        front.append(b"%s:%s" % (json.dumps(name).encode(), parent.raw(path) or b"null"))
     rest = document[1:].lstrip()
     return b"{" + b",".join(front) + (b"," if rest[:1] != b"}" else b"") + document[1:]

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -18,23 +18,17 @@ from pydantic import (
 )
 
 from pagefleet.bounds import Bounds
-from pagefleet.decode import MemberPath, is_object, parse_path
+from pagefleet.decode import MemberPath, Names, Through, is_object, parse_path
 from pagefleet.formats import Format, Reader
+from pagefleet.hidden import CREDENTIAL, PLACEHOLDER, SECRET, check_place, is_secret, members, texts
 from pagefleet.page import Request
 from pagefleet.paginators import NextCursor, Offset, Opaque, PageNumber, Paginator, Single
-from pagefleet.paginators.places import HEADER, Found, as_form, in_body, with_body
+from pagefleet.paginators.places import HEADER, Found, as_form, in_body, with_own_body
 from pagefleet.presets import applied
-from pagefleet.redaction import cut
 from pagefleet.slices import Bounds as SliceBounds
 from pagefleet.slices import ByPages, ByRange, ByValues, Slices
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-SECRET = re.compile(r"(?:^|(?<=\s))(?:env|file):\S+$")
-CREDENTIAL = re.compile(
-    r"authorization|cookie|password|secret$|api[-_]?key|subscription-key|(access|auth|private)[-_]?token|^x-.*token$",
-    re.IGNORECASE,
-)
-"""Names of headers and parameters whose values are secrets."""
 SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 Scalar = str | int | float | bool
 
@@ -139,6 +133,11 @@ class Listing(_Description):
     error: Found | None = None
     """Where an answer with status 200 says that it is none."""
 
+    def names(self, path: str) -> Names:
+        """A path into its documents, such as `key`."""
+        names = parse_path(path)
+        return Through(names) if self.format == "xml" else names
+
     def error_reader(self) -> Reader | None:
         """Reads of an answer only whether it says that it is none."""
         members = in_body(self.error)
@@ -188,8 +187,8 @@ class Each(Listing):
 class Crawl(Listing):
     """One paginated collection behind an HTTP API, and how to drain it. Frozen; equal by value.
 
-    Header and parameter values may name secrets, `env:NAME` or `file:/path`, in headers also behind a word
-    (`Bearer env:TOKEN`): they are looked up in the worker at each request, and never stored.
+    Values of headers, parameters and members of a JSON body may name secrets, `env:NAME` or `file:/path`, in headers
+    also behind a word (`Bearer env:TOKEN`): they are looked up in the worker at each request, and never stored.
     """
 
     kind: Literal["crawl"] = "crawl"
@@ -229,8 +228,7 @@ class Crawl(Listing):
                 )
         self._check_slices()
         for place, name, text, is_looked_up in self._texts():
-            if not is_looked_up and (CREDENTIAL.search(name) or SECRET.fullmatch(text)):
-                raise ValueError(_secret_out_of_place(place, name))
+            check_place(place, name, text, is_looked_up=is_looked_up)
         return self
 
     def _check_slices(self) -> None:
@@ -243,7 +241,7 @@ class Crawl(Listing):
             raise ValueError("slices by pages need pages that are counted: paginate of kind offset or page")
         if isinstance(slices, ByRange) and slices.most is None and self.cap is None:
             raise ValueError("slices by range are split where there are too many documents; say most, or the API's cap")
-        if isinstance(slices, ByValues) and (CREDENTIAL.search(slices.param) or any(map(_is_secret, slices.values))):
+        if isinstance(slices, ByValues) and (CREDENTIAL.search(slices.param) or any(map(is_secret, slices.values))):
             raise ValueError(
                 f"the secret {slices.param} in slices would be stored and sent as it is written; use params"
             )
@@ -266,13 +264,13 @@ class Crawl(Listing):
         return not any(isinstance(rule, Opaque) and rule.replay != "safe" for rule in rules)
 
     @property
-    def document_key(self) -> str | None:
-        """The path of the key in the documents that are delivered: those of the innermost `each`."""
+    def document_key(self) -> Names:
+        """Where the key is in the documents that are delivered, those of the innermost `each`; empty: nowhere."""
         innermost: Listing = self
         below = self.each
         while below is not None:
             innermost, below = below, below.each
-        return innermost.key
+        return innermost.names(innermost.key) if innermost.key else ()
 
     @property
     def id(self) -> str:
@@ -287,7 +285,13 @@ class Crawl(Listing):
     @property
     def secret_params(self) -> Mapping[str, str]:
         """Parameters whose values name secrets; they are kept out of cursors and put back at each request."""
-        return {p: v for p, v in self.params.items() if isinstance(v, str) and SECRET.fullmatch(v)}
+        return {p: v for p, v in self.params.items() if isinstance(v, str) and is_secret(v)}
+
+    @property
+    def secret_members(self) -> Collection[Names]:
+        """Of JSON bodies, those whose values name secrets; the same is done with them."""
+        then = self.paginate.then if isinstance(self.paginate, NextCursor) else None
+        return {**members(self.body), **members(then.body if then else None)}
 
     def _texts(self) -> Iterator[tuple[str, str, str, bool]]:
         """Place, name and value of all that might be a secret, and whether it is looked up by its name."""
@@ -298,13 +302,16 @@ class Crawl(Listing):
                 yield "params", name, str(one), name in self.secret_params
         for name, value in httpx.URL(self.url).params.multi_items():
             yield "url", name, value, False
+        yield from (("body", *one) for one in texts(self.body))
         if isinstance(self.paginate, NextCursor) and self.paginate.then:
             for name, said in self.paginate.then.params.items():
                 yield "paginate.then.params", name, str(said), False
+            yield from (("paginate.then.body", *one) for one in texts(self.paginate.then.body))
         below = self.each
         while below is not None:
             for name, said in below.params.items():
-                yield "each.params", name, str(said), isinstance(said, str) and SECRET.fullmatch(said) is not None
+                yield "each.params", name, str(said), is_secret(said)
+            yield from (("each.body", *one) for one in texts(below.body))
             below = below.each
 
     def first(self) -> Request:
@@ -316,7 +323,7 @@ class Crawl(Listing):
         text = self.body.encode() if isinstance(self.body, str) else None
         first = Request(self.method, str(url), dict(self.headers), text)
         if text is None:
-            return first if self.body is None else with_body(first, self.body)
+            return first if self.body is None else with_own_body(first, self.body)
         is_form = any(str(place).startswith("form:") for place in _paths_of(self.paginate).values())
         return as_form(first) if is_form else first
 
@@ -325,27 +332,9 @@ class Crawl(Listing):
         return self.read_by(self.paginate)
 
 
-PLACEHOLDER = re.compile(r"\{([^{}\s\"]+)\}")
-
-
 def placeholders(template: str) -> list[str]:
     """The paths in a text with `{path}` in it."""
     return PLACEHOLDER.findall(template)
-
-
-def _is_secret(value: Scalar) -> bool:
-    return SECRET.fullmatch(str(value)) is not None
-
-
-def _secret_out_of_place(place: str, name: str) -> str:
-    name = cut(name, 40)  # a document may have given it
-    remedy = f"params.{name} = 'env:NAME'"
-    if place == "headers":
-        remedy = f"headers.{name} = 'env:NAME' (or 'Bearer env:NAME')"
-    return (
-        f"the secret {name} in {place} would be stored with the crawl and sent as it is written; "
-        f"put it into the workers' environment and write {remedy}"
-    )
 
 
 def fingerprint(description: BaseModel) -> str:

@@ -5,9 +5,13 @@ from dataclasses import replace
 
 import httpx
 
-from pagefleet.crawl import SECRET, Crawl
+from pagefleet.crawl import Crawl
+from pagefleet.decode import is_object
 from pagefleet.errors import Stop
-from pagefleet.page import Request
+from pagefleet.hidden import SECRET, unechoed, without
+from pagefleet.page import Cursor, Request
+from pagefleet.paginators import Continue, LinkHeader, LinkObject, NextUrl
+from pagefleet.paginators.opaque import CURSOR
 from pagefleet.redaction import is_said, quoted
 from pagefleet.url import origin, safe
 
@@ -25,7 +29,7 @@ def dressed(crawl: Crawl, request: Request) -> Request:
             f"if that is right, list it in the crawl: origins = [{quoted(there)}]"
         )
     plain = {name: value for name, value in request.headers.items() if name.lower() in ("accept", "content-type")}
-    return replace(request, headers=plain)
+    return replace(request, headers=plain, hidden={})
 
 
 WHOLE = re.compile(r"https?://[^/?#{]+(?=[/?#]|$)", re.IGNORECASE)
@@ -48,12 +52,32 @@ def _check_headers(crawl: Crawl, request: Request) -> None:
             raise Stop(f"going on to {safe(request.url)}: the cursor for the header {name} reads like a secret's name")
 
 
+def kept(crawl: Crawl, cursor: Cursor) -> Cursor:
+    """A cursor as it may be stored: servers echo secrets in their links."""
+    if is_object(cursor) and CURSOR in cursor:
+        return {**cursor, CURSOR: kept(crawl, cursor[CURSOR])}
+    if isinstance(crawl.paginate, Continue) and is_object(cursor):
+        return {name: value for name, value in cursor.items() if name not in crawl.secret_params}
+    if isinstance(crawl.paginate, LinkHeader | NextUrl | LinkObject):
+        if isinstance(cursor, str):
+            return stripped(crawl, cursor)
+        if is_object(cursor) and "href" in cursor:
+            body = unechoed(without(cursor["body"], crawl.secret_members)) if _has_secrets(crawl) else cursor["body"]
+            return {**cursor, "href": stripped(crawl, cursor["href"]), "body": body}
+    return cursor
+
+
 def stripped(crawl: Crawl, url: str) -> str:
     """A URL without the crawl's secrets, which servers echo in links and redirects."""
-    if not crawl.secret_params and not any(SECRET.search(value) for value in crawl.headers.values()):
+    if not _has_secrets(crawl):
         return url
     parsed = httpx.URL(url)
     names = {name for name, value in parsed.params.multi_items() if name in crawl.secret_params or is_said(value)}
     for name in names:
         parsed = parsed.copy_remove_param(name)
     return str(parsed) if names else url
+
+
+def _has_secrets(crawl: Crawl) -> bool:
+    in_headers = any(SECRET.search(value) for value in crawl.headers.values())
+    return in_headers or len(crawl.secret_params) + len(crawl.secret_members) > 0

@@ -24,6 +24,15 @@ SEGMENT = re.compile(
 )
 """One name. Those that JSON can only write with an escape are left to JSONPath, which has escapes, too."""
 Names = tuple[str, ...]
+
+
+class Through(Names):
+    """A chain of names for which an array of one element is that element: the mapping of XML puts all children into
+    arrays. One of several stays an array, and nothing is behind it: which of them is meant, nobody has said."""
+
+    __slots__ = ()
+
+
 T = TypeVar("T")
 
 
@@ -209,6 +218,8 @@ def _text(text: bytes) -> str | None:
 
 def keys_of(documents: Sequence[bytes], names: Names) -> list[str]:
     """The scalar member of each document as text, '' where there is none: `member`, for all of a page at once."""
+    if isinstance(names, Through):
+        return [member(document, names) or "" for document in documents]
     try:
         found = _keys_decoder(names).decode(b"[%b]" % b",".join(documents))
     except (msgspec.MsgspecError, RecursionError):
@@ -228,6 +239,8 @@ def value_at(document: bytes, names: Names) -> Any:
 
 def raw_at(document: bytes, names: Names) -> bytes | None:
     """One member of a document as it is written there, None if absent."""
+    if isinstance(names, Through):
+        return _through(document, names)
     try:
         tree, mend = taken_apart(_member_decoder(names).decode, document)
     except (msgspec.MsgspecError, RecursionError):
@@ -235,6 +248,20 @@ def raw_at(document: bytes, names: Names) -> bytes | None:
     for _ in names:
         tree = getattr(tree, "m0", None)  # the one member that is asked for
     return mend(bytes(tree)) if isinstance(tree, msgspec.Raw) else None
+
+
+_object, _array = msgspec.json.Decoder(dict[str, msgspec.Raw]), msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def _through(document: bytes, names: Names) -> bytes | None:
+    """The same for documents that were made by us, so that there are no odd bytes in them to be kept."""
+    found = document
+    for name in names:
+        below = _object.decode(found).get(name) if found[:1] == b"{" else None
+        found = b"" if below is None else bytes(below)
+        if found[:1] == b"[" and len(several := _array.decode(found)) == 1:
+            found = bytes(several[0])
+    return found or None
 
 
 def _readable(text: bytes) -> str:

@@ -116,7 +116,7 @@ def _redirected(request: Request, response: Response, hops: int) -> Request:
         raise Stop(f"fetching {safe(request.url)}: redirected more than {HOPS} times, last to {safe(target)}")
     is_get = response.status == HTTPStatus.SEE_OTHER or (response.status in (301, 302) and request.method == "POST")
     method, body = ("GET", None) if is_get else (request.method, request.body)
-    return Request(method, target, request.headers, body)
+    return Request(method, target, request.headers, body, hidden=request.hidden)
 
 
 def _patience(request: Request, response: Response) -> RetryLater | None:

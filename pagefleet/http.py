@@ -15,7 +15,7 @@ from pagefleet.errors import RetryNow, Stop
 from pagefleet.fetch import is_answer
 from pagefleet.inflate import Inflater, Uninflatable
 from pagefleet.page import Request, Response
-from pagefleet.secrets import header, reveal
+from pagefleet.secrets import header, reveal, with_secrets
 from pagefleet.transport import AsyncTransport
 from pagefleet.url import parsed, safe
 
@@ -107,7 +107,7 @@ def _built(request: Request) -> httpx.Request:
         url = url.copy_merge_params({name: reveal(value) for name, value in request.secrets.items()})
     if url.scheme not in ("http", "https") or not url.host:
         raise httpx.UnsupportedProtocol("")
-    return httpx.Request(request.method, url, headers=headers, content=request.body)
+    return httpx.Request(request.method, url, headers=headers, content=with_secrets(request))
 
 
 FREE = 1024**2

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-from pagefleet.decode import member, parse_path
+from pagefleet.decode import Names, member
 from pagefleet.errors import Stop
 
 BLANKS = re.compile(r"[ \t\r\n]*")
@@ -15,19 +15,19 @@ _scan = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, str
 """Finds where a value ends; that it is JSON was seen before."""
 
 
-def merged(parts: Sequence[Sequence[bytes]], key: str | None) -> list[bytes]:
+def merged(parts: Sequence[Sequence[bytes]], key: Names) -> list[bytes]:
     """The documents of all parts in the order of their first appearance; those with one key become one.
 
     Of what two parts say of a document objects are merged, arrays are joined, and else the later one counts.
     """
     if len(parts) == 1:
         return list(parts[0])
-    if key is None:
+    if not key:
         raise Stop("a page of several answers needs the crawl's key, to tell which documents are the same; add it")
     whole: dict[str, bytes] = {}
     for number, part in enumerate(parts):
         for index, document in enumerate(part):
-            name = member(document, parse_path(key)) or f"{number}-{index} has no key"
+            name = member(document, key) or f"{number}-{index} has no key"
             whole[name] = _both(whole[name], document) if name in whole else document
     return list(whole.values())
 

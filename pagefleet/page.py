@@ -32,7 +32,7 @@ class Document(bytes):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to ask. Header values, and all values of `secrets`, may name secrets (`env:NAME`), looked up at send."""
+    """What to ask. Values of headers, `secrets` and `hidden` may name secrets (`env:NAME`), looked up at send."""
 
     method: str
     url: str
@@ -40,6 +40,8 @@ class Request:
     body: bytes | None = None
     secrets: Mapping[str, str] = field(default_factory=dict[str, str])
     """Parameters that join the query at send. Nothing in `url` is looked up: a server has a say in it."""
+    hidden: Mapping[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str])
+    """Members that join the JSON body at send, by their paths; the same holds for `body`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class Page:
     """What speaks against the crawl's being whole, words of `verdict.DOUBTS` with blanks between them."""
     quarantined: "Quarantined | None" = None
     """The one document that this page should hold, and that could not be had; it holds none then."""
+    is_seamless: bool = False
+    """What follows begins with the very next document, however many this page holds: its cursor is a position."""
     notice: str = ""
     """What happened on the way to this page that its readers should know of: a cursor died, and how it went on."""
 
@@ -99,7 +103,7 @@ class Checkpoint:
 
     `page` counts from 1; `index` is above 0 when a large page was committed in part; `cursor` fetches that page;
     `documents` were delivered before (`page`, `index`), of `total` as the source last declared it (None: unknown);
-    `digest` is that of the page before.
+    `digest` is that of the page before, or, in the middle of a page, of that page's documents up to there.
     """
 
     page: int = 1

@@ -20,13 +20,13 @@ import httpx
 
 from pagefleet.addresses import Allowed, allowed_here
 from pagefleet.budget import Budgets, LocalBudgets
-from pagefleet.children import Steps
 from pagefleet.crawl import Crawl
-from pagefleet.decode import Names, member, parse_path
+from pagefleet.decode import Names, member
 from pagefleet.errors import RetryNow, Stop
 from pagefleet.fetch import Reply, Send, Wait
 from pagefleet.http import ask, open_client, open_sync_client, send_sync
 from pagefleet.page import Checkpoint, Cursor, Document, Page, Request, Response
+from pagefleet.resume import Steps
 from pagefleet.source import PythonSource, walk_python
 from pagefleet.tasks import LARGE, aside, ended
 from pagefleet.url import origin
@@ -45,7 +45,7 @@ def pages(source: Source, cursor: Cursor = None) -> "Pages":
 def documents(source: Source) -> "Documents":
     """The documents of a source, in the server's order, as its own bytes. Its `verdict` says at the end whether they
     are all."""
-    return Documents(pages(source), parse_path(source.document_key) if source.document_key else ())
+    return Documents(pages(source), source.document_key)
 
 
 class Pages:

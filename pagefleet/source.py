@@ -29,12 +29,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pagefleet.budget import Budgets, LocalBudgets
 from pagefleet.crawl import Limits, Name, Rate, fingerprint
-from pagefleet.decode import Decoder, MemberPath
+from pagefleet.decode import Decoder, MemberPath, Names, parse_path
 from pagefleet.errors import CrawlError, PagefleetError, Stop
 from pagefleet.fetch import Reply, Send, Wait, check_passing, fetch
 from pagefleet.http import ask
 from pagefleet.page import Checkpoint, Cursor, Page, Request, Response
 from pagefleet.redaction import cut, quoted
+from pagefleet.resume import Regained
 from pagefleet.tasks import LARGE, aside
 from pagefleet.url import origin, safe
 from pagefleet.watch import digest
@@ -66,9 +67,9 @@ class PythonSource(BaseModel):
     limits: Limits = Limits()
 
     @property
-    def document_key(self) -> str | None:
-        """The path of the key in the documents."""
-        return self.key
+    def document_key(self) -> Names:
+        """Where the key is in the documents; empty: nowhere."""
+        return parse_path(self.key) if self.key else ()
 
     @property
     def may_be_handed_over(self) -> bool:
@@ -214,7 +215,7 @@ async def walk_python(
     source: PythonSource, checkpoint: Checkpoint, client: httpx.AsyncBaseTransport, budgets: Budgets | None
 ) -> AsyncGenerator[Page]:
     """The pages of a source in Python, made bytes, and an empty last one when the generator has returned."""
-    generator, cursor = source.load(), checkpoint.cursor
+    generator, cursor, again = source.load(), checkpoint.cursor, Regained(checkpoint)
     try:
         async with aclosing(generator(Client(client, source, budgets), _value(cursor), **source.arguments)) as flow:
             async for page in flow:
@@ -223,14 +224,16 @@ async def walk_python(
                     raise Stop(f"the source {source.function} {found}; they differ")
                 cursor = following
                 is_last = cursor is None and await _is_at_end(source, flow)
-                yield _in_bytes(page, cursor, is_last=is_last)
+                for whole in again.take(_in_bytes(page, cursor, is_last=is_last)):
+                    yield whole
                 if cursor is None:
                     return
     except PagefleetError:
         raise
     except Exception as error:
         raise Stop(f"the source {source.function} raised {type(error).__name__}: {cut(str(error), 200)}") from error
-    yield Page([], cursor, is_last=True)
+    for whole in again.take(Page([], cursor, is_last=True)):
+        yield whole
 
 
 def _value(cursor: Cursor) -> Cursor:

@@ -85,9 +85,7 @@ class Found:
 
     @property
     def signals(self) -> Signals:
-        return Signals(
-            int(self.row["documents"]), self.total, int(self.row.get("drifts", 0)), self.row.get("doubts", "")
-        )
+        return Signals(int(self.row["documents"]), self.total, self.row.get("doubts", ""))
 
 
 def status(name: str, found: Found) -> Status:

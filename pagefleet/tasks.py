@@ -19,7 +19,7 @@ async def aside(work: Callable[[], T]) -> T:
 
 
 def fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's, where it is installed (`pagefleet[fast]`): a tenth less of a page's time. None: asyncio's own."""
+    """uvloop's, where it is installed (`pagefleet[fast]`). None: asyncio's own."""
     if importlib.util.find_spec("uvloop") is None:
         return None
     import uvloop  # noqa: PLC0415 — an extra

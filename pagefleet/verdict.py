@@ -15,12 +15,11 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What a verdict weighs. `total` is the last number that the source declared; `drifts` counts pages that changed
-    at the source between their parts; `doubts` are those of all pages (`Page.doubt`), words with blanks between."""
+    """What a verdict weighs. `total` is the last number that the source declared; `doubts` are those of all pages
+    (`Page.doubt`), words with blanks between."""
 
     documents: int
     total: int | None = None
-    drifts: int = 0
     doubts: str = ""
 
 
@@ -41,6 +40,7 @@ DOUBTS = {
     "no-documents": "the last page had none, and no link; it may have been a page of another kind, such as a login",
     "clamped": "the server gave its last page again for a page behind it, and no total says that it was the last",
     "moved": "the crawl lost its place, and went on where the documents were no longer the same",
+    "drift": "a page changed at the source while it was committed in parts",
     "overlap": "documents came twice: rows moved at the source under the crawl, and others may have been skipped",
     "shrunk": "the declared total fell under the crawl: rows were removed, and others may have been skipped",
     "short-pages": "pages held fewer documents than were asked for, and more may lie between them; ask for as many as "
@@ -64,8 +64,6 @@ def judge(signals: Signals) -> Verdict:
     if total is not None and documents > total:
         odd.append(("above-total", f"{documents} documents, but the source declared {total}"))
     odd += [(word, _meaning(word)) for word in signals.doubts.split() if word not in GRAVE]
-    if signals.drifts:
-        odd.append(("drift", f"{signals.drifts} pages changed at the source while they were committed in parts"))
     finding = Finding.TRUNCATED if missing else Finding.SUSPECT if odd else Finding.COMPLETE
     return Verdict(finding, tuple(missing + odd))
 

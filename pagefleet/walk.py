@@ -12,20 +12,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 
-from pagefleet.children import Steps, walk_children
+from pagefleet.children import child_alone, walk_children
 from pagefleet.crawl import Crawl
-from pagefleet.credentials import dressed, stripped
+from pagefleet.credentials import dressed, kept
 from pagefleet.decode import is_object
 from pagefleet.errors import CursorDied, Exhausted, RetryNow, Stop
 from pagefleet.fetch import Reply, Send, Wait, fetch
 from pagefleet.merge import merged
 from pagefleet.page import LONGEST_CURSOR, Checkpoint, Cursor, Page, Quarantined, Request, Response, encode
-from pagefleet.paginators import Answer, Continue, LinkHeader, LinkObject, NextUrl, Opaque
+from pagefleet.paginators import Answer, Continue, Opaque
 from pagefleet.paginators.numbers import NARROW
 from pagefleet.paginators.rule import number
 from pagefleet.reading import Reading, head
 from pagefleet.redaction import quoted
-from pagefleet.resume import REPLAY, check
+from pagefleet.resume import REPLAY, Steps, check, regained
 from pagefleet.url import safe
 from pagefleet.watch import Watch, digest
 
@@ -49,6 +49,11 @@ def walk(crawl: Crawl, checkpoint: Checkpoint, *, may_be_missing: bool = False, 
     that `may_set_aside` documents goes on behind those that can never be had.
     """
     check(crawl, checkpoint.cursor)
+    if checkpoint.index:
+        begin = replace(checkpoint, index=0, documents=checkpoint.documents - checkpoint.index, digest="")
+        pages = walk(crawl, begin, may_be_missing=may_be_missing, may_set_aside=may_set_aside)
+        yield from regained(pages, checkpoint)
+        return
     if is_object(checkpoint.cursor) and REPLAY in checkpoint.cursor:
         yield from _replayed(crawl, checkpoint)
         return
@@ -56,12 +61,15 @@ def walk(crawl: Crawl, checkpoint: Checkpoint, *, may_be_missing: bool = False, 
         yield from walk_children(crawl, crawl.each, checkpoint, walk, may_be_missing=may_be_missing)
         return
     flow = _Walk(crawl, checkpoint, may_be_missing=may_be_missing, may_set_aside=may_set_aside)
-    is_last = False
+    held, is_last = list[Page](), False
     while not is_last:
         page = yield from flow.upcoming()
-        if page is not None:
-            yield page
-            is_last = page.is_last
+        if page is None:
+            continue
+        held.append(page)
+        if not page.quarantined:  # what is set aside is known to be at fault once the server answers to something else
+            yield from held
+            held, is_last = [], page.is_last
 
 
 def _replayed(crawl: Crawl, checkpoint: Checkpoint) -> Steps:
@@ -69,10 +77,16 @@ def _replayed(crawl: Crawl, checkpoint: Checkpoint) -> Steps:
     cursors: list[Cursor] = checkpoint.cursor[REPLAY]
     while cursors:
         cursor, *cursors = cursors
-        check(crawl, cursor)
         rest = {REPLAY: cursors} if cursors else None
-        page = yield from _Walk(crawl, replace(checkpoint, cursor=cursor)).alone()
+        page = yield from _alone(crawl, replace(checkpoint, cursor=cursor))
         yield replace(page, cursor=rest, is_last=rest is None)
+
+
+def _alone(crawl: Crawl, checkpoint: Checkpoint) -> Generator[Send | Wait, Reply, Page]:
+    check(crawl, checkpoint.cursor)
+    if crawl.each is not None:
+        return (yield from child_alone(crawl, crawl.each, checkpoint.cursor, walk, _alone))
+    return (yield from _Walk(crawl, checkpoint).alone())
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +103,7 @@ class _Walk:
         self._crawl, self._rule, self._reading = crawl, crawl.paginate, Reading(crawl)
         self._first, self._dress = crawl.first(), partial(dressed, crawl)
         self._may_be_missing, self._may_set_aside = may_be_missing, may_set_aside
-        self._cursor, self._delivered = checkpoint.cursor, checkpoint.documents - checkpoint.index
+        self._cursor, self._delivered = checkpoint.cursor, checkpoint.documents
         self._watch, self._total = Watch(crawl, checkpoint.digest), checkpoint.total
         self._is_resumed = checkpoint.cursor is not None
         self._empties, self._arrived = 0, 0
@@ -161,7 +175,8 @@ class _Walk:
             raise CursorDied(f"{safe(request.url)} answered {response.status} {head(response)!r}")
         decoded = self._reading.decoded(request, response)
         fresh = self._rule.fresh(self._cursor, decoded.documents)
-        answer = Answer(response, fresh, decoded.members, self._position, len(decoded.documents) - len(fresh))
+        dropped = len(decoded.documents) - len(fresh)
+        answer = Answer(response, fresh, decoded.members, self._position, dropped, self._crawl.names)
         self._check_empty(answer)
         return answer
 
@@ -186,18 +201,11 @@ class _Walk:
         return self._total if found is None else found
 
     def _following(self, answer: Answer) -> Cursor:
-        """The next cursor; servers echo secrets in their links, and these must not be stored."""
-        following = self._rule.next(self._cursor, answer)
+        """The next cursor, as it may be stored."""
+        following = kept(self._crawl, self._rule.next(self._cursor, answer))
         if len(encoded := encode(following)) > LONGEST_CURSOR:
             found = f"the cursor of the next page has {len(encoded)} bytes"
             raise Stop(f"reading {safe(answer.response.url)}: {found}, and at most {LONGEST_CURSOR} are kept")
-        if isinstance(self._rule, Continue) and is_object(following):
-            return {name: value for name, value in following.items() if name not in self._crawl.secret_params}
-        if isinstance(self._rule, LinkHeader | NextUrl | LinkObject):
-            if isinstance(following, str):
-                return stripped(self._crawl, following)
-            if is_object(following) and isinstance(following.get("href"), str):
-                return {**following, "href": stripped(self._crawl, following["href"])}
         return following
 
     # From answers to pages
@@ -214,7 +222,7 @@ class _Walk:
         if self._rule.is_part(answer) and following is not None:
             return None
         parts, self._parts = self._parts, []
-        return merged(parts, self._crawl.key)
+        return merged(parts, self._crawl.names(self._crawl.key) if self._crawl.key else ())
 
     def _page(self, answer: Answer, cursor: Cursor, documents: list[bytes]) -> Page:
         response, total = answer.response, self._declared(answer)
@@ -237,7 +245,7 @@ class _Walk:
 
     def _moved_behind(self, page: Page) -> Page | None:
         """On behind a page; None when all of it was delivered before a fall."""
-        was_skipping = self._skip > 0
+        was_skipping, is_seamless = self._skip > 0, self._rule.is_seamless(self._cursor)
         documents = self._past_delivered(page)
         self._cursor, self._total = page.cursor, page.total
         if was_skipping and not documents and not page.is_last:
@@ -246,7 +254,7 @@ class _Walk:
         self._poisonous = 0
         if len(documents) < len(page.documents):
             page = replace(page, documents=documents, digest=digest(documents))
-        page = replace(page, notice=self._notice, doubt=self._watch.doubts())
+        page = replace(page, is_seamless=is_seamless, notice=self._notice, doubt=self._watch.doubts())
         self._notice = ""
         return page
 
@@ -269,7 +277,8 @@ class _Walk:
         self._poisonous, self._lost = self._poisonous + 1, self._lost + 1
         self._watch.doubt("quarantined")
         lost, self._cursor = Quarantined(self._cursor, str(fault)), beyond
-        return Page([], beyond, self._total, digest=digest([]), doubt=self._watch.doubts(), quarantined=lost)
+        empty = Page([], beyond, self._total, digest=digest([]), is_seamless=True)
+        return replace(empty, doubt=self._watch.doubts(), quarantined=lost)
 
     # When a cursor has died
 

@@ -6,7 +6,7 @@ A circle stops the walk. All else is a doubt, a word that goes with the page to 
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from xxhash import xxh3_64_hexdigest, xxh32_hexdigest
+from xxhash import xxh3_64, xxh3_64_hexdigest, xxh32_hexdigest
 
 from pagefleet.crawl import Crawl
 from pagefleet.page import Cursor, Page, encode
@@ -92,6 +92,22 @@ class Watch:
             self._seen[thing] = None
         while len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
+
+
+class Digest:
+    """The digest of documents, as they are added."""
+
+    def __init__(self) -> None:
+        self._whole, self._last = xxh3_64(), b""
+        self._is_empty = True
+
+    def add(self, documents: Sequence[bytes]) -> str:
+        """These, too; answers the digest of all so far."""
+        if documents:
+            self._whole.update(b"" if self._is_empty else b"\n")
+            self._whole.update(b"\n".join(documents))
+            self._is_empty, self._last = False, documents[-1]
+        return self._whole.hexdigest() + ("" if self._is_empty else _mark(self._last))
 
 
 def digest(documents: Sequence[bytes]) -> str:

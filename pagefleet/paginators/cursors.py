@@ -11,7 +11,17 @@ from pagefleet.decode import is_array, is_object
 from pagefleet.errors import Stop
 from pagefleet.page import Cursor, Request
 from pagefleet.paginators.opaque import Opaque
-from pagefleet.paginators.places import Found, Put, Value, in_body, is_structured, put, split, with_body, with_params
+from pagefleet.paginators.places import (
+    Found,
+    Put,
+    Value,
+    in_body,
+    is_structured,
+    put,
+    split,
+    with_own_body,
+    with_params,
+)
 from pagefleet.paginators.rule import Answer
 from pagefleet.redaction import quoted
 from pagefleet.url import joined, safe
@@ -80,7 +90,7 @@ class NextCursor(Opaque):
             url = httpx.URL(joined(first.url, then.url)) if then.url else httpx.URL(first.url).copy_with(query=None)
             first = with_params(replace(first, url=str(url)), kept)
         if then.body is not None:
-            first = with_body(first, then.body)
+            first = with_own_body(first, then.body)
         elif then.method == "GET":
             first = replace(first, body=None)
         return with_params(replace(first, method=then.method or first.method), then.params)
@@ -103,9 +113,9 @@ class NextCursor(Opaque):
 
     def _carried(self, place: str, answer: Answer) -> Any:
         where = self.carry[place]
-        value = answer.find(where)
+        value: Any = answer.find(where)
         if (is_object(value) or is_array(value)) and not is_structured(place):
-            said = f"{where!r} holds {value!r:.80}, which cannot be put into {place!r}"
+            said = f"{where!r} holds {quoted(value)}, which cannot be put into {place!r}"
             raise Stop(f"reading {safe(answer.response.url)}: {said}; correct paginate.carry")
         return value
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, cast
 
 from pydantic import Field, model_validator
 
-from pagefleet.decode import MemberPath, is_array, parse_path, value_at
+from pagefleet.decode import MemberPath, is_array, value_at
 from pagefleet.errors import Stop
 from pagefleet.page import Cursor, Request
 from pagefleet.paginators.numbers import check_both, sized
@@ -106,7 +106,7 @@ class Keyset(Rule):
         """Of the documents that have the last one's value: they come again where the filter means "from"."""
         if not self.inclusive:
             return []
-        return [_digest(one) for one in answer.documents if value_at(one, parse_path(self.field)) == value]
+        return [_digest(one) for one in answer.documents if value_at(one, answer.names(self.field)) == value]
 
     def is_said(self, answer: Answer) -> bool:
         return True

@@ -119,6 +119,9 @@ class _Counting(Rule):
     def is_said(self, answer: Answer) -> bool:
         return True
 
+    def is_seamless(self, cursor: Cursor) -> bool:
+        return is_object(cursor)
+
     def narrower(self, cursor: Cursor, before: int) -> Cursor:
         place, size = self._sized()
         if place is None or size is None:
@@ -189,6 +192,9 @@ class Offset(_Counting):
 
     def _after(self, cursor: Cursor, pages: int, count: int) -> Cursor:
         return self._said(self._position(cursor) + pages * count, 1)
+
+    def is_seamless(self, cursor: Cursor) -> bool:
+        return True
 
     def is_clamped(self, cursor: Cursor, count: int, total: int | None) -> bool:
         done = 0 if is_object(cursor) else self._position(cursor)

@@ -121,6 +121,10 @@ class Opaque(Rule):
         """A token may stay the same while the content goes on (Crossref, Elasticsearch' scroll)."""
         return _bare(following) == _bare(cursor) and count == 0
 
+    def is_seamless(self, cursor: Cursor) -> bool:
+        rule = self._fallen(cursor)
+        return rule is not None and rule.is_seamless(cursor[FALLEN])
+
     def is_clamped(self, cursor: Cursor, count: int, total: int | None) -> bool:
         rule = self._fallen(cursor)
         return rule is not None and rule.is_clamped(cursor[FALLEN], count, total)

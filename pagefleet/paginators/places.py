@@ -20,6 +20,7 @@ from pydantic import AfterValidator
 
 from pagefleet.decode import parse_path
 from pagefleet.errors import Stop
+from pagefleet.hidden import members, without
 from pagefleet.page import Request
 from pagefleet.redaction import cut
 from pagefleet.url import safe
@@ -115,6 +116,12 @@ def with_params(request: Request, params: Mapping[str, Any]) -> Request:
 def with_body(request: Request, body: Any) -> Request:
     """The request with a JSON body."""
     return replace(request, headers=_of_type(request, "application/json"), body=json.dumps(body).encode())
+
+
+def with_own_body(request: Request, body: Any) -> Request:
+    """The request with a JSON body that the crawl's author wrote, and not a server: it may name secrets."""
+    hidden = members(body)
+    return replace(with_body(request, without(body, hidden) if hidden else body), hidden=hidden)
 
 
 def as_form(request: Request) -> Request:

@@ -1,13 +1,13 @@
 """What all paginators share: an answer as they see it, and how its end and its errors are told apart."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeGuard
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
-from pagefleet.decode import parse_path, value_at
+from pagefleet.decode import Names, parse_path, value_at
 from pagefleet.page import Cursor, Request, Response
 from pagefleet.paginators.places import Found, in_body, split
 
@@ -20,7 +20,7 @@ class Answer:
     """What a paginator may know of a page: its response, its documents, the members asked for.
 
     `delivered` counts the documents of all pages before this one, `dropped` those of this one that were delivered
-    before (`Rule.fresh`).
+    before (`Rule.fresh`); `names` reads a path into a document.
     """
 
     response: Response
@@ -28,6 +28,7 @@ class Answer:
     members: Mapping[str, Any] = field(default_factory=dict[str, Any])
     delivered: int = 0
     dropped: int = 0
+    names: Callable[[str], Names] = parse_path
 
     def find(self, place: str) -> Any:
         """The value at a place; None when nothing is there."""
@@ -35,7 +36,7 @@ class Answer:
         if kind == "header":
             return self.response.headers.get(name.lower())
         if kind == "last":
-            return value_at(self.documents[-1], parse_path(name)) if self.documents else None
+            return value_at(self.documents[-1], self.names(name)) if self.documents else None
         return self.members.get(place)
 
     def has(self, place: str) -> bool:
@@ -151,6 +152,10 @@ class Rule(BaseModel):
     def is_repeat(self, cursor: Cursor, following: Cursor, count: int) -> bool:
         """Does the cursor that an answer names show that the server goes round in a circle?"""
         return bool(following == cursor)
+
+    def is_seamless(self, cursor: Cursor) -> bool:
+        """Does the page behind this one begin with the very next document, however many this one holds?"""
+        return False
 
     def narrower(self, cursor: Cursor, before: int) -> Cursor:
         """A cursor for a part of a page that could not be had, with so many documents before it; None: there is none,

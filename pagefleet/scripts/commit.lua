@@ -1,11 +1,11 @@
 -- commit: the documents of a page, or of a part of one, and the checkpoint behind them, together.
 -- ARGV 2 fence, 3 commit id, 4 page, 5 index, 6 cursor, 7 next page, 8 next index, 9 next cursor, 10 lease ms,
---      11 ending ('', 'last' or 'yield'), 12 total ('': not said), 13 digest, 14 bytes, 15 status, 16 ms, 17 worker,
+--      11 ending ('', 'last' or 'yield'), 12 total ('': not said), 13 digest of the page up to there, 14 bytes, 15 status, 16 ms, 17 worker,
 --      18 doubts, words with blanks between them, 19 notice ('': none), 20 cursor of a document that could not be had
 --      ('': none), 21 why, 22 fields a document (1: itself, 2: itself and its key), 23... documents
 -- answers {what, state after, documents delivered, documents in the stream}
-local row = redis.call('HMGET', slice, 'state', 'fence', 'page', 'index', 'cursor', 'commit', 'documents', 'backlog', 'digest')
-local state, fence, page, index, cursor, last, delivered, limit, digest = unpack(row)
+local row = redis.call('HMGET', slice, 'state', 'fence', 'page', 'index', 'cursor', 'commit', 'documents', 'backlog')
+local state, fence, page, index, cursor, last, delivered, limit = unpack(row)
 local length = redis.call('XLEN', documents)
 
 local function answer(what)
@@ -102,11 +102,8 @@ for i = 23, #ARGV, fields do
   count = count + 1
 end
 -- Counts are set, never added to: what a torn write left of a transaction can be executed again before the whole one.
-local counts = redis.call('HMGET', slice, 'drifts', 'pages', 'bytes')
-local drifts, pages, bytes = tonumber(counts[1]) or 0, tonumber(counts[2]), tonumber(counts[3])
-if at_index > 0 and digest ~= ARGV[13] then
-  redis.call('HSET', slice, 'drifts', drifts + 1) -- the page changed at the source between its parts
-end
+local counts = redis.call('HMGET', slice, 'pages', 'bytes')
+local pages, bytes = tonumber(counts[1]), tonumber(counts[2])
 if ARGV[8] == '0' then
   clear(ledger, at_page, 0)
   redis.call('XADD', ledger, 'MAXLEN', '~', 10000, at_page .. '-0', 'cursor', cursor, 'next', ARGV[9],

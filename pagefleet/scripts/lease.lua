@@ -1,7 +1,9 @@
 -- lease: the sole right to advance the slice, until it is released or runs out.
 -- ARGV 2 lease number, 3 fence, 4 lease ms, 5 worker
--- answers {'leased', page, index, cursor, documents, total ('': not said), digest of the page before ('': none)} or
+-- answers {'leased', page, index, cursor, documents, total ('': not said), digest ('': none)} or
 -- {why not}; sent again: the same
+--
+-- The digest is that of the page before, or, in the middle of a page, of that page's documents up to there.
 --
 -- The fence is another each time that this is sent, `<name>` and then `<name>.<times sent before>`. If it were the same,
 -- a first request that got stuck on its way could make the fence current again after Redis has gone back and another
@@ -32,5 +34,4 @@ else
   forget_job(leases) -- arq has handed it over; from here on the lease says who has the slice
 end
 local row = redis.call('HMGET', slice, 'page', 'index', 'cursor', 'documents', 'total', 'digest')
-local digest = row[2] == '0' and row[6] or '' -- in the middle of a page, it is that page's own
-return { 'leased', row[1], row[2], row[3], row[4], row[5] or '', digest }
+return { 'leased', row[1], row[2], row[3], row[4], row[5] or '', row[6] or '' }

@@ -10,7 +10,7 @@ import httpx
 
 from pagefleet.crawl import Crawl
 from pagefleet.credentials import written
-from pagefleet.decode import member, parse_path
+from pagefleet.decode import member
 from pagefleet.errors import PagefleetError
 from pagefleet.fetch import LONGEST_WAIT, Reply, Send, Wait
 from pagefleet.http import UNASKABLE, _built  # pyright: ignore[reportPrivateUsage]  # all but the sending
@@ -149,7 +149,7 @@ def _check_page(crawl: Crawl, page: Page) -> None:
     _check_text(page.notice + (page.quarantined.reason if page.quarantined else ""))
     for document in page.documents:
         json.loads(document, parse_int=str)
-        _check_text(member(document, parse_path(crawl.document_key or "id")) or "")
+        _check_text(member(document, crawl.document_key or ("id",)) or "")
 
 
 def _check_text(text: str) -> None:

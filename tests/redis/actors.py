@@ -85,7 +85,7 @@ class Hand:
             after=after,
             ending="last" if is_last else ending if is_whole else "",
             arguments=documents[before.index : end],
-            digest=digest(documents),
+            digest=digest(documents[:end]),
             size=sum(map(len, documents)),
         )
 

@@ -32,7 +32,8 @@ HEADERS = {
     "Proxy-Authorization": "env:CANARY_19",
 }
 PARAMS = {f"key{n:02}": f"env:CANARY_{n:02}" for n in range(20, 40)}
-CANARIES = {f"CANARY_{n:02}": f"{WORD}-{n:02}-+/={'x' * n}" for n in range(40)}
+BODY = {"q": 1, "deep": {"key": "env:CANARY_40"}}
+CANARIES = {f"CANARY_{n:02}": f"{WORD}-{n:02}-+/={'x' * n}" for n in range(41)}
 REDIRECTS = (301, 302, 303, 307, 308)
 Answer = Callable[["Heard"], tuple[int, dict[str, str], Any]]
 
@@ -113,7 +114,7 @@ PLACES: dict[str, dict[str, Any]] = {
     "body": {"paginate": {"kind": "next_url", "next": "next"}},
     "echoed": {"paginate": {"kind": "next_url", "next": "next"}},
     "header": {"paginate": {"kind": "link_header"}},
-    "object": {"paginate": {"kind": "link_object", "next": "links"}, "method": "POST", "body": {"q": 1}},
+    "object": {"paginate": {"kind": "link_object", "next": "links"}, "method": "POST", "body": BODY},
     "redirect": {"paginate": {"kind": "none"}},
     "each": {"paginate": {"kind": "none"}, "each": {"url": "{url}"}},
     "each host": {"paginate": {"kind": "none"}, "each": {"url": "{url}/x", "each": {"url": "{id}"}}},
@@ -157,7 +158,9 @@ def test_no_other_origin_hears_a_canary(
             said = f"{error!r} {error}"
         assert WORD not in said
         sung = json.loads(here[0].values)
-    assert all(value in json.dumps(sung) or value in sung[4].values() for value in CANARIES.values())
+    given = [value for name, value in CANARIES.items() if name in str(described)]
+    assert len(given) == 40 + ("body" in described)
+    assert all(value in json.dumps(sung) or value in sung[4].values() for value in given)
     assert not [heard.values for heard in there if WORD in heard.values]
     assert bool(there) is is_listed
 
@@ -196,7 +199,7 @@ def kept(place: Path) -> Iterator[tuple[str, bytes]]:
 
 @pytest.mark.invariant("S-8")
 @pytest.mark.parametrize("ends", ["well", "badly"])
-async def test_forty_canaries_through_a_crawl(tmp_path: Path, ends: str) -> None:
+async def test_forty_canaries_and_one_through_a_crawl(tmp_path: Path, ends: str) -> None:
     """In no key, job, append-only file, log, error, repr or output."""
     with machine(tmp_path, **CANARIES, PAGEFLEET_TURN="0.1") as fleet_machine, server(echoing) as (home, heard):
         await fleet_machine.answers()
@@ -206,6 +209,8 @@ async def test_forty_canaries_through_a_crawl(tmp_path: Path, ends: str) -> None
             {
                 "name": "things",
                 "url": f"{home}/things",
+                "method": "POST",
+                "body": BODY,
                 "documents": "data",
                 "headers": HEADERS,
                 "params": {**PARAMS, "ends": ends},

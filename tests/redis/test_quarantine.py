@@ -13,6 +13,7 @@ import pytest
 from pagefleet_worker.advance import Station, advance
 from pagefleet_worker.clients import Clients
 
+from pagefleet.audit import audit
 from pagefleet.crawl import Crawl
 from pagefleet.fleet import Fleet, Handle
 from pagefleet.settings import Settings
@@ -25,12 +26,13 @@ class Site:
 
     def __init__(self, count: int = 30, *, poison: set[int] | None = None, circle: int = 0) -> None:
         self.count, self.poison, self.circle, self.url = count, poison or set(), circle, ""
+        self.most = 10_000
 
     def answer(self, params: dict[str, str]) -> tuple[int, Any]:
         if self.circle:
             number = int(params.get("cursor", "0"))
             return 200, {"data": [number], "next_cursor": str((number + 1) % self.circle or self.circle)}
-        start, limit = int(params["offset"]), int(params["limit"])
+        start, limit = int(params["offset"]), min(self.most, int(params["limit"]))
         found = range(start, min(start + limit, self.count))
         return (500, "Oh!") if self.poison & set(found) else (200, {"data": list(found)})
 
@@ -67,8 +69,8 @@ async def worker(url: str) -> AsyncGenerator[Station]:
         yield Station("worker", fleet, clients, Settings())
 
 
-async def enqueued(station: Station, site: Site, paginate: dict[str, Any]) -> tuple[Handle, Case]:
-    said = {"url": site.url, "documents": "data", "paginate": paginate, "limits": {"attempts": 1}}
+async def enqueued(station: Station, site: Site, paginate: dict[str, Any], **limits: int) -> tuple[Handle, Case]:
+    said = {"url": site.url, "documents": "data", "paginate": paginate, "limits": {"attempts": 1, **limits}}
     handle = await station.fleet.enqueue(Crawl.model_validate(said))
     return handle, Case(station.fleet.redis, station.fleet.scripts, source(), handle.keys)
 
@@ -113,6 +115,32 @@ async def test_a_poisonous_document_is_set_aside_and_replayed(redis_url: str) ->
             status = await handle.status()
             assert (str(status.verdict), status.quarantined) == ("complete", 0)
             assert await handle.replay() is State.FINISHED
+
+
+@pytest.mark.invariant("C-1")
+@pytest.mark.parametrize(("poison", "most"), [({700}, 2000), (set[int](), 150), ({650}, 150)])
+async def test_half_of_a_page_is_delivered_and_the_rest_comes_otherwise(
+    redis_url: str, poison: set[int], most: int
+) -> None:
+    """There is no room for the second half; when there is, the server gives smaller pages, or fails at a document."""
+    with served(Site(2000)) as site:
+        async with worker(redis_url) as station:
+            paginate = {"kind": "offset", "limit_param": "limit", "limit": 1200}
+            handle, here = await enqueued(station, site, paginate, backlog=500)
+            await work(station, here)
+            assert (await numbers(here), (await handle.status()).pages) == ([*range(500)], 0)
+            site.poison, site.most = poison, most
+            read = [found async for batch in handle.batches(is_following=False) for found in batch]
+            while (await handle.status()).state is not State.FINISHED:
+                await handle.acknowledge("reader", read[-1].id)
+                await here.run_out()
+                await here.scripts.rescue(here.keys)
+                await work(station, here)
+                behind = handle.batches(read[-1].id, is_following=False)
+                read += [found async for batch in behind for found in batch]
+            assert [found.json() for found in read] == [number for number in range(2000) if number not in poison]
+            words = [word for word, _ in (await audit(station.fleet, handle.id)).findings]
+            assert words == (["quarantined"] if poison else [])
 
 
 @pytest.mark.invariant("C-19")

@@ -13,6 +13,7 @@ from redis.exceptions import ResponseError
 from pagefleet.keys import CRAWLS, QUEUE, SliceKeys, crawl
 from pagefleet.page import Checkpoint
 from pagefleet.scripts import Lease
+from pagefleet.watch import digest
 from tests.redis.actors import LEASE, Hand, Verb, case
 
 # enqueue
@@ -126,7 +127,7 @@ async def test_a_lease_goes_on_behind_the_last_commit(redis_url: str) -> None:
         await c.scripts.release(c.keys, hand.fence, "snoozed", 0.0, "why not")
         assert await c.scripts.rescue(c.keys) == "enqueued"
         leased = await c.scripts.lease(c.keys, 2, "fence", LEASE, "worker")
-        assert leased == Lease("fence", Checkpoint(2, 2, {"after": 1}, 4))
+        assert leased == Lease("fence", Checkpoint(2, 2, {"after": 1}, 4, None, digest(c.source.pages[1][:2])))
 
 
 async def test_a_lease_knows_the_declared_total_and_the_page_before(redis_url: str) -> None:

@@ -52,7 +52,7 @@ def whole(sizes: list[int]) -> Slice:
         rows.append(Row(page, "null" if page == 1 else f'"{page - 1}"', following, size, digest(documents)))
         stream |= {f"{page}-{index}": (data, b"%d/%d" % (page, index)) for index, data in enumerate(documents)}
     at = (len(sizes) + 1, 0)
-    return Slice(rows, stream, Standing(at, "null", sum(sizes), len(sizes), 0, (0, 0), State.FINISHED))
+    return Slice(rows, stream, Standing(at, "null", sum(sizes), len(sizes), False, (0, 0), State.FINISHED))
 
 
 @given(SIZES)
@@ -182,9 +182,9 @@ def test_what_is_in_the_quarantine_may_follow_the_end() -> None:
 
 def test_a_page_that_changed_between_its_parts_is_named() -> None:
     crawl = whole([2, 1])
-    crawl.standing = replace(crawl.standing, drifts=1)
+    crawl.standing = replace(crawl.standing, has_drifted=True)
     crawl.stream["1-1"] = (b"changed", b"1/1")
-    assert "changed at the source between their parts" in crawl.told()[0][0][1]
+    assert "changed at the source while it was committed in parts" in crawl.told()[0][0][1]
 
 
 def test_documents_without_keys_are_told() -> None:

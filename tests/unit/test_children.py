@@ -174,20 +174,111 @@ def test_a_child_of_one_page_need_not_say_so_if_another_went_on(counts: tuple[in
     assert " ".join(page.doubt for page in rest if page.doubt) == doubt
 
 
-def test_a_child_sets_nothing_aside() -> None:
-    class Poisoned(Site):
-        def answer(self, request: Request) -> Response:
-            is_poison = "issues" in request.url
-            return Response(500, request.url, {}, b"") if is_poison else super().answer(request)
+@dataclass
+class Poisoned(Site):
+    """Some issues bring down every page that they are on."""
 
-    each = {**CHILDREN, "paginate": {"kind": "page", "size_param": "size", "size": 1}}
+    poison: set[int] = field(default_factory=set[int])
+
+    def answer(self, request: Request) -> Response:
+        url = urlsplit(request.url)
+        if not url.path.endswith("/issues"):
+            return super().answer(request)
+        name = unquote(url.path.split("/")[2])
+        issues: list[Any] = next(repo["issues"] for repo in self.repos if repo["name"] == name)
+        params = {name: int(value) for name, value in parse_qsl(url.query)}
+        start = (params["page"] - 1) * params["size"]
+        found = issues[start : start + params["size"]]
+        self.asked.append(request)
+        if any(issue["id"] in self.poison for issue in found):
+            return Response(500, request.url, {}, b"")
+        return Response(200, request.url, {}, json.dumps({"data": found, "total": len(issues)}).encode())
+
+
+SIZED = {**CHILDREN, "total": "total", "paginate": {"kind": "page", "size_param": "size", "size": 6}}
+COUNTS = (7, 0, 9, 2)
+ONCE = {"limits": {"attempts": 1}}
+
+
+@pytest.mark.invariant("C-18")
+@given(poison=st.sets(st.sampled_from([0, 3, 5, 6, 20, 25, 26, 28, 30, 31]), max_size=4), is_deep=st.booleans())
+def test_what_cannot_be_had_of_a_child_is_set_aside_and_replayed(poison: set[int], is_deep: bool) -> None:
+    """From every checkpoint; what is below another level, too."""
+    each: dict[str, Any] = {**SIZED, "include": {"repo": "name"}}
+    if is_deep:
+        each = {"url": "/repos", "params": {"only": "{id}"}, "documents": "data", "each": each}
+    source = crawl(each, **ONCE)
+
+    def there(poison: set[int]) -> Site:
+        class Deep(Poisoned):
+            """The repositories are below themselves, one at a time."""
+
+            def answer(self, request: Request) -> Response:
+                only = dict(parse_qsl(urlsplit(request.url).query)).get("only")
+                if only is None:
+                    return super().answer(request)
+                found = [{"name": repo["name"]} for repo in self.repos if repo["id"] == int(only)]
+                return Response(200, request.url, {}, json.dumps({"data": found}).encode())
+
+        return Deep(site(*COUNTS).repos, poison=poison)
+
+    pages = list(run(source, there(poison)))
+    assert ids(pages) == [number for number in whole(site(*COUNTS)) if number not in poison]
+    words = {word for page in pages for word in page.doubt.split()}
+    assert words == ({"quarantined"} if poison else set())
+    for number, page in enumerate(pages[:-1], 1):
+        cursor = json.loads(json.dumps(page.cursor))
+        rest = list(run(source, there(poison), Checkpoint(number + 1, 0, cursor, len(ids(pages[:number])))))
+        assert ids(rest) == ids(pages[number:])
+    lost = [json.loads(json.dumps(page.quarantined.cursor)) for page in pages if page.quarantined]
+    assert len(lost) == len(poison)
+    if lost:
+        some = set(sorted(poison)[:1])
+        again = list(run(source, there(some), Checkpoint(99, 0, {"$replay": lost})))
+        assert ids(again) == sorted(poison - some)
+        assert [page.quarantined.cursor for page in again if page.quarantined] == lost[:1]
+        assert again[-1].is_last
+        (last,) = run(source, there(set()), Checkpoint(99, 0, {"$replay": lost[:1]}))
+        assert list(json.loads(last.documents[0])) == ["repo", "id"]
+
+
+def test_a_document_whose_parent_is_gone_stays_aside() -> None:
+    there = Poisoned(site(*COUNTS).repos, poison={25})
+    source = crawl(SIZED, **ONCE)
+    (lost,) = (page.quarantined.cursor for page in run(source, there) if page.quarantined)
+    del there.repos[2]
+    (page,) = run(source, there, Checkpoint(99, 0, {"$replay": [lost]}))
+    assert page.quarantined is not None
+    assert page.quarantined.cursor == lost
+    assert "its parent is no longer among those of https://api.example.org/repos" in page.quarantined.reason
+    assert (page.doubt, page.is_last) == ("quarantined", True)
+
+
+def test_a_child_of_which_nothing_can_be_had_stops_the_crawl_and_sets_nothing_aside() -> None:
+    there = Poisoned(site(7).repos, poison=set(range(10)))
+    pages: list[Page] = []
+    with pytest.raises(Stop, match="the server answered 500"):  # noqa: PT012  # what came before counts
+        for page in run(crawl(SIZED, **ONCE), there):
+            pages.append(page)  # noqa: PERF402
+    assert pages == []
+
+
+def test_parents_are_not_set_aside() -> None:
+    class Broken(Site):
+        def answer(self, request: Request) -> Response:
+            params = dict(parse_qsl(urlsplit(request.url).query))
+            is_poison = params.get("page") == "2" and params.get("size") == "1"
+            is_large = params.get("size") == "2" and "repos?" in request.url
+            return Response(500, request.url, {}, b"") if is_poison or is_large else super().answer(request)
+
+    paginate = {"kind": "page", "size_param": "size", "size": 2}
     with pytest.raises(Stop, match="the server answered 500"):
-        list(run(crawl(each, limits={"attempts": 1}), Poisoned(site(2).repos)))
+        list(run(crawl(paginate=paginate, **ONCE), Broken(site(1, 1).repos)))
 
 
 def test_the_key_of_the_documents_is_the_innermost() -> None:
-    assert crawl(key="name").document_key == "id"
-    assert crawl(DEEP).document_key is None
+    assert crawl(key="name").document_key == ("id",)
+    assert crawl(DEEP).document_key == ()
 
 
 # Parents that move
@@ -233,6 +324,12 @@ def test_a_child_on_a_listed_origin_goes_without_credentials() -> None:
         list(run(crawl(each, origins=["https://cdn.example.net"], **secret), there))
         (child,) = (asked for asked in there.asked if "cdn" in asked.url)
         assert (child.url, child.headers, child.secrets) == ("https://cdn.example.net/repos/a", {}, {})
+        there.asked.clear()
+    own = {"params": {"own": "env:OWN", "a": "b"}}
+    for url, secrets in (("{link}", {}), ("https://cdn.example.net/repos/{name}", {"own": "env:OWN"})):
+        list(run(crawl({"url": url, **own}, origins=["https://cdn.example.net"], **secret), there))
+        (child,) = (asked for asked in there.asked if "cdn" in asked.url)
+        assert (child.url, child.secrets) == ("https://cdn.example.net/repos/a?a=b", secrets)
         there.asked.clear()
     list(run(crawl({"url": "/repos/{name}"}, **secret), there))
     (child,) = (asked for asked in there.asked if asked.url.endswith("/a"))

@@ -434,6 +434,9 @@ def test_crawls_are_values() -> None:
 # Secrets
 
 
+CURSOR = {"kind": "cursor", "next": "header:Next"}
+
+
 @pytest.mark.invariant("S-8")
 @pytest.mark.parametrize(
     ("said", "place", "remedy"),
@@ -453,6 +456,23 @@ def test_crawls_are_values() -> None:
         ({"params": {"q": ["env:hunter2"]}}, "params", "params.q ="),
         ({"url": "https://api.example.org/a?apikey=hunter2"}, "url", "params.apikey ="),
         ({"url": "https://api.example.org/a?q=env:hunter2"}, "url", "params.q ="),
+        (
+            {"body": {"auth": {"client_secret": "hunter2"}}},
+            "body",
+            "client_secret = 'env:NAME' in a body that is a table",
+        ),
+        (
+            {"body": {"a": [{"q": "env:hunter2"}]}},
+            "body",
+            "q = 'env:NAME' in a body that is a table, and there in no list",
+        ),
+        ({"body": ["env:hunter2"]}, "body", "value = 'env:NAME' in a body"),
+        ({"body": '{"a": {"q": "env:hunter2"}}'}, "body", "q ="),
+        ({"body": "a=b&api_key=hunter2"}, "body", "api_key ="),
+        ({"body": "q=env%3Ahunter2"}, "body", "q ="),
+        ({"each": {"url": "/a", "body": {"password": "hunter2"}}}, "each.body", "password ="),
+        ({"each": {"url": "/a", "body": {"q": "env:hunter2{id}"}}}, "each.body", "q ="),
+        ({"paginate": {**CURSOR, "then": {"body": {"api-key": "hunter2"}}}}, "paginate.then.body", "api-key ="),
     ],
 )
 def test_a_secret_in_clear_text_is_refused_and_not_repeated(said: Mapping[str, Any], place: str, remedy: str) -> None:
@@ -477,9 +497,13 @@ def test_a_secret_in_clear_text_is_refused_and_not_repeated(said: Mapping[str, A
         {"headers": {"Accept": "application/json", "X-Author": "me"}},
         {"params": {"api_key": "env:KEY"}},
         {"params": {"page_token": "x", "q": "service:web env:production", "key": "x"}},
+        {"body": {"client_secret": "env:KEY", "a": {"q": "file:/KEY", "password": ""}, "key": ["x", 1, None]}},
+        {"body": {"query": "{ cookies(password: 1) { id } } env:prod", "cookie": 5}},
+        {"body": "query password=1 { env:prod }"},
+        {"each": {"url": "/a", "body": {"api_key": "env:KEY", "q": "{id}"}}},
     ],
 )
 def test_names_of_secrets_and_what_is_none(said: Mapping[str, Any]) -> None:
     crawl = parse({**LEAST, **said})
     assert crawl.secret_params == ({"api_key": "env:KEY"} if "api_key" in crawl.params else {})
-    assert "KEY" not in crawl.first().url
+    assert "KEY" not in crawl.first().url + str(crawl.first().body)

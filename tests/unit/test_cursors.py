@@ -175,7 +175,7 @@ NONSENSE: list[tuple[str, Any]] = [
     ("cursor over a keyset", {"$cursor": "x", "$keyset": "nonsense"}),
     ("continue", "nonsense"),
     ("cursor in JSON", (1, 2)),
-    ("cursor in JSON", object()),
+    ("cursor in JSON", Ellipsis),
     ("cursor in JSON", float("nan")),
     ("continue", {1: 2}),
     ("offset", {"$replay": []}),

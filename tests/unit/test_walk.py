@@ -15,6 +15,7 @@ from pagefleet.errors import RetryNow, Stop
 from pagefleet.fetch import Reply, Send, Wait
 from pagefleet.page import Checkpoint, Page, Request, Response
 from pagefleet.walk import walk
+from pagefleet.watch import digest
 from tests.api import document
 
 URL = "https://api.example.org/things"
@@ -171,9 +172,9 @@ def checkpoints(pages: Sequence[Page]) -> Iterator[tuple[int, Checkpoint]]:
         documents += len(one.documents)
         cursor = json.loads(json.dumps(one.cursor))
         yield number, Checkpoint(page=number + 1, cursor=cursor, documents=documents, total=one.total)
-        if number > 1:  # in the middle of a page, too: it is fetched whole again
-            index = len(one.documents) // 2
-            yield number, Checkpoint(number + 1, index, cursor, documents + index, one.total)
+        following = pages[number].documents
+        if (index := len(following) // 2) > 0:  # in the middle of a page, too: it is fetched whole again
+            yield number, Checkpoint(number + 1, index, cursor, documents + index, one.total, digest(following[:index]))
 
 
 class Faulty(Server):
@@ -413,15 +414,21 @@ def queries(server: Server) -> list[dict[str, str]]:
 
 
 @pytest.mark.invariant("S-8")
-@pytest.mark.parametrize("paginate", [NEXT_URL, {"kind": "link_header"}])
-def test_an_echoed_secret_is_in_no_cursor_and_goes_along_again(paginate: Mapping[str, Any]) -> None:
+@pytest.mark.parametrize("fallback", [None, {"kind": "keyset", "field": "id", "param": "since"}])
+@pytest.mark.parametrize(
+    "paginate",
+    [NEXT_URL, {"kind": "link_header"}, {"kind": "link_object"}, {"kind": "continue"}],
+    ids=lambda said: said["kind"],
+)
+def test_an_echoed_secret_is_in_no_cursor_and_goes_along_again(paginate: Mapping[str, Any], fallback: Any) -> None:
     link = "/things?a=%2F&key=hunter2&p=2"
-    server = Says(
-        page(f'{{"data": [1], "next": "{link}"}}', headers={"link": f"<{link}>; rel=next"}), page('{"data": [2]}')
-    )
-    pages = list(run(crawl(paginate, **SECRET), server))
+    more = {"continue": {"a": "/", "key": "hunter2", "p": "2"}, "links": [{"rel": "next", "href": link}]}
+    first = json.dumps({"data": [{"id": 1}], "next": link, **more})
+    server = Says(page(first, headers={"link": f"<{link}>; rel=next"}), page('{"data": [{"id": 2}]}'))
+    pages = list(run(crawl({**paginate, "fallback": fallback}, **SECRET), server))
     assert "hunter2" not in repr((pages, server.asked))
-    assert queries(server) == [{"q": "x"}, {"a": "/", "p": "2"}]
+    own = {"q": "x"} if paginate["kind"] == "continue" else {}
+    assert queries(server) == [{"q": "x"}, {**own, "a": "/", "p": "2"}]
     assert [asked.secrets for asked in server.asked] == [{"key": "env:API_KEY"}] * 2
     assert [asked.headers["Authorization"] for asked in server.asked] == ["Bearer env:TOKEN"] * 2
 
@@ -509,6 +516,13 @@ def test_waits_name_the_origin_that_asked_for_them() -> None:
     wait = flow.send(page("", 429, {"retry-after": "3"}))
     assert isinstance(wait, Wait)
     assert (wait.url, wait.cause.seconds, wait.cause.is_source) == (URL, 3.0, True)
+
+
+@pytest.mark.parametrize(("key", "doubts"), [(None, ["", "", ""]), ("id", ["", "overlap", ""])])
+def test_documents_that_are_alike_may_be_two_where_no_key_says_that_they_are_one(key: Any, doubts: list[str]) -> None:
+    answers = [page(f'{{"data": [{{"id": {n}}}, {{"id": 7}}, {{"id": 7}}]}}') for n in (7, 8)]
+    found = list(run(crawl({"kind": "offset"}, key=key), Says(*answers, page('{"data": []}'))))
+    assert ([one.doubt for one in found], sum(len(one.documents) for one in found)) == (doubts, 6)
 
 
 # Nothing where the next page should stand

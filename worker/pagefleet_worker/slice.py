@@ -10,7 +10,7 @@ from itertools import chain
 from types import TracebackType
 from typing import Self, TypeVar
 
-from pagefleet.decode import keys_of, parse_path
+from pagefleet.decode import Names, keys_of
 from pagefleet.errors import Stop
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Page
@@ -19,6 +19,7 @@ from pagefleet.scripts import Ending, Lease, Part, Scripts, Split
 from pagefleet.settings import Settings
 from pagefleet.slices import Bounds
 from pagefleet.tasks import ended
+from pagefleet.watch import Digest
 from pagefleet_worker.budget import FleetBudget
 
 log = logging.getLogger("pagefleet.worker")
@@ -70,7 +71,7 @@ class Slice:
         self._grace: Grace = at_once
         self._until = 0.0
         self._self_fence: asyncio.TimerHandle | None = None
-        self._key: tuple[str, ...] | None = None
+        self._key: Names = ()
         self._may_yield = True
 
     @classmethod
@@ -87,7 +88,7 @@ class Slice:
         """What is to be known of the source: its documents are delivered with their keys, and whether a turn may end
         before the crawl does. A cursor that moves on when it is asked cannot be handed over: the next page is on its
         way already."""
-        self._key = parse_path(source.document_key) if source.document_key else None
+        self._key = source.document_key
         self._may_yield = source.may_be_handed_over
 
     async def __aenter__(self) -> Self:
@@ -170,11 +171,16 @@ class Slice:
             self._limit = None
 
     def _parts(self, page: Page) -> Iterator[Part]:
+        """A page of which a part is delivered begins with that part. With each part goes the digest of the page up to
+        there, by which the next worker knows it again."""
         before, documents = self.checkpoint, page.documents
+        done = Digest()
+        done.add(documents[: before.index])
         whole = Checkpoint(before.page + 1, 0, page.cursor)
         while True:
             end = self._end_of_part(documents, before.index)
             is_whole = end >= len(documents)
+            so_far = page.digest if is_whole else done.add(documents[before.index : end])
             after = whole if is_whole else Checkpoint(before.page, end, before.cursor)
             yield Part(
                 commit=f"{self._fence[:16]}-{self._commits}",
@@ -184,7 +190,7 @@ class Slice:
                 arguments=self._arguments(documents[before.index : end]),
                 fields=2 if self._key else 1,
                 total=page.total,
-                digest=page.digest,
+                digest=so_far,
                 doubt=page.doubt,
                 notice=page.notice,
                 quarantined=page.quarantined,
@@ -210,7 +216,7 @@ class Slice:
         return end
 
     def _arguments(self, documents: Sequence[bytes]) -> Sequence[bytes]:
-        if self._key is None:
+        if not self._key:
             return documents
         keys = map(str.encode, keys_of(documents, self._key))
         return list(chain.from_iterable(zip(documents, keys, strict=True)))
