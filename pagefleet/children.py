@@ -10,10 +10,11 @@ The parent's page is fetched again on resume. Where its documents have moved mea
 
 import json
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from pagefleet.crawl import Crawl, Each

@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -26,6 +27,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from pagefleet.errors import RedisUnusable
+from pagefleet.tasks import TimeLimit
 
 PASSING = (
     RedisConnectionError,
@@ -64,6 +66,7 @@ def open_pool(url: str, *, is_patient: bool = False) -> ConnectionPool:
             options["ssl_check_hostname"] = "ssl_cert_reqs=none" not in url  # redis-py 5 has to be told
         _check_url(url)
         pool = ConnectionPool.from_url(url, **options)
+        pool.connection_class = _told(pool.connection_class)
         pool.make_connection()  # type: ignore[no-untyped-call]  # it connects later, but looks at its options now
         return pool
     except TypeError as error:
@@ -97,9 +100,24 @@ def _sentinel_pool(url: str, options: dict[str, Any]) -> SentinelConnectionPool:
     known = {"username": unquote(user) or None, "password": unquote(password) or None, "db": int(database or 0)}
     sentinel = Sentinel(nodes, sentinel_kwargs=dict(options))  # type: ignore[no-untyped-call]  # redis-py types neither
     is_tls = parse_qs(parts.query).get("tls") == ["true"]
-    return SentinelConnectionPool(  # type: ignore[no-untyped-call]
+    pool = SentinelConnectionPool(  # type: ignore[no-untyped-call]
         service, sentinel, ssl=is_tls, check_connection=True, **known, **options
     )
+    pool.connection_class = _told(pool.connection_class)
+    return pool
+
+
+def _told(kind: type[Any]) -> type[Any]:
+    """This kind of connection, where uvloop's own error for one that was closed meanwhile is redis-py's."""
+
+    class Told(kind):
+        async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+            try:
+                await super().send_packed_command(command, check_health)
+            except RuntimeError as error:
+                raise RedisConnectionError(f"writing to Redis: {error}") from error
+
+    return Told
 
 
 def open_redis(url: str) -> Redis:
@@ -126,7 +144,7 @@ class Line:
         """The answer; raises what redis-py raises, and never sends anything twice."""
         connection = self._free.pop() if self._free else await self._taken()
         try:
-            async with asyncio.timeout(ANSWER):
+            with TimeLimit(ANSWER):
                 await connection.send_packed_command(command, check_health=False)  # it connects again where it must
                 return await connection.read_response()
         except TimeoutError as error:
@@ -144,8 +162,14 @@ def packed(*arguments: bytes | str | float) -> bytes:
     """One command as it goes over the wire (RESP)."""
     texts = [one if isinstance(one, bytes) else str(one).encode() for one in arguments]
     parts = [b""] * (2 * len(texts))
-    parts[::2], parts[1::2] = [b"\r\n$%d\r\n" % len(text) for text in texts], texts
+    parts[::2], parts[1::2] = list(map(_length, map(len, texts))), texts
     return b"".join([b"*%d" % len(texts), *parts, b"\r\n"])
+
+
+@lru_cache(maxsize=4096)
+def _length(length: int) -> bytes:
+    """What stands before an argument."""
+    return b"\r\n$%d\r\n" % length
 
 
 async def check(redis: Redis, url: str) -> None:

@@ -1,9 +1,9 @@
 """Credentials belong to an origin: what a request may carry, and where it may go at all."""
 
 import re
-from dataclasses import replace
 
 import httpx
+from msgspec.structs import replace
 
 from pagefleet.crawl import Crawl
 from pagefleet.decode import is_object

@@ -7,11 +7,13 @@ fetch(request, ...)  ->  Send(request)     answered with a Response, or with the
 import random
 import re
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pagefleet.crawl import Limits
 from pagefleet.errors import CursorDied, Exhausted, RetryLater, RetryNow, Stop
@@ -34,8 +36,7 @@ long: that may be the page's fault."""
 PASSING = DOWN | {408, 425, 500, 504, 524}
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """Send this request, after a token of its origin's budget."""
 
     request: Request
@@ -43,8 +44,7 @@ class Send:
     """These should be asked for next, and may go out already."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """Let time pass before going on. What the source asked for (`cause.is_source`) holds for the whole fleet."""
 
     url: str

@@ -1,9 +1,8 @@
 """The one seam to HTTP: httpx clients that answer with bounded, decompressed `Response`s, and nothing else."""
 
-import asyncio
 import time
 from collections.abc import Mapping
-from contextlib import aclosing, closing
+from contextlib import closing
 from typing import cast
 
 import httpx
@@ -16,6 +15,7 @@ from pagefleet.fetch import is_answer
 from pagefleet.inflate import Inflater, Uninflatable
 from pagefleet.page import Request, Response
 from pagefleet.secrets import header, reveal, with_secrets
+from pagefleet.tasks import TimeLimit
 from pagefleet.transport import AsyncTransport
 from pagefleet.url import parsed, safe
 
@@ -43,13 +43,16 @@ async def send(client: httpx.AsyncBaseTransport, request: Request, limits: Limit
     """One request and its answer within the limits; a passing fault is an answer too. Raises `Stop` on the rest."""
     started = time.monotonic()
     try:
-        async with asyncio.timeout(limits.seconds):
+        with TimeLimit(limits.seconds):
             response = await client.handle_async_request(_built(request))
-            async with aclosing(response):
+            stream = cast("httpx.AsyncByteStream", response.stream)
+            try:
                 headers = _headers(response)
                 body = _Body(request, headers, limits)
-                async for chunk in cast("httpx.AsyncByteStream", response.stream):
+                async for chunk in stream:
                     body.add(chunk)
+            finally:
+                await stream.aclose()
         return Response(response.status_code, request.url, headers, body.whole(), time.monotonic() - started)
     except UNASKABLE:
         raise Stop(f"fetching {safe(request.url)}: that is no URL that can be asked") from None  # it holds secrets
@@ -120,7 +123,7 @@ class _Body:
     def __init__(self, request: Request, headers: Mapping[str, str], limits: Limits) -> None:
         self._request, self._limits = request, limits
         self._inflater = Inflater(headers.get("content-encoding", ""))
-        self._came, self._body = 0, bytearray()
+        self._came, self._size, self._pieces = 0, 0, list[bytes]()
         length = headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length[:20]) > limits.body:
             raise self._too_large()
@@ -131,10 +134,11 @@ class _Body:
         if self._came > self._limits.body:  # also of what decompresses to nothing
             raise self._too_large()
         for piece in self._inflater.feed(chunk):
-            self._body += piece
-            if len(self._body) > self._limits.body:
+            self._pieces.append(piece)
+            self._size += len(piece)
+            if self._size > self._limits.body:
                 raise self._too_large()
-            if len(self._body) > max(FREE, self._came * self._limits.ratio):
+            if self._size > max(FREE, self._came * self._limits.ratio):
                 found = f"the page decompresses to more than limits.ratio = {self._limits.ratio} times what came"
                 raise Stop(f"fetching {safe(self._request.url)}: {found}; raise that if it is no attack")
 
@@ -145,7 +149,7 @@ class _Body:
     def whole(self) -> bytes:
         """Raises `Uninflatable` when something is missing."""
         self._inflater.end()
-        return bytes(self._body)
+        return b"".join(self._pieces)
 
 
 def _headers(response: httpx.Response) -> Mapping[str, str]:

@@ -1,9 +1,13 @@
-"""What passes between the parts: requests, responses, pages, checkpoints, documents. All values, no behaviour."""
+"""What passes between the parts: requests, responses, pages, checkpoints, documents. All values, no behaviour.
+
+They are msgspec's structs, which are made in a tenth of the time that dataclasses take.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Self
+
+from msgspec import Struct, field
 
 Cursor = Any
 """An opaque position within a slice, a JSON value. None is the start when asked with, and the end when answered."""
@@ -30,8 +34,7 @@ class Document(bytes):
         return json.loads(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What to ask. Values of headers, `secrets` and `hidden` may name secrets (`env:NAME`), looked up at send."""
 
     method: str
@@ -44,8 +47,7 @@ class Request:
     """Members that join the JSON body at send, by their paths; the same holds for `body`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """What came back: `url` is the request's, without its secrets; `body` is decompressed and within the limits;
     header names are in lower case."""
 
@@ -60,8 +62,7 @@ class Response:
         return json.loads(self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """One response's documents, in order, and the cursor that the next page is fetched with (None: the end).
 
     A source written in Python yields `Page(documents, cursor)`, where a document is anything that JSON can hold,
@@ -89,16 +90,14 @@ class Page:
     """What happened on the way to this page that its readers should know of: a cursor died, and how it went on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quarantined:
+class Quarantined(Struct, frozen=True):
     """A document that could not be had: `cursor` fetches it alone, `reason` is what came of that."""
 
     cursor: Cursor
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Struct, frozen=True):
     """Where a slice stands: everything before (`page`, `index`) is delivered.
 
     `page` counts from 1; `index` is above 0 when a large page was committed in part; `cursor` fetches that page;

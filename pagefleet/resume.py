@@ -8,8 +8,10 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pagefleet.crawl import Crawl
 from pagefleet.decode import is_array, is_object
@@ -150,8 +152,7 @@ def _places(page: Page) -> Sequence[bytes]:
 SHOWN, UNSAID = "shown", "unsaid"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """`parent` fetches the page whose document at `index` is followed; `child` is where that stands, None: done."""
 
     parent: Checkpoint = START

@@ -18,13 +18,13 @@ import json
 import sys
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal, TypeVar, cast, overload
 
 import httpx
 import msgspec
+from msgspec.structs import replace
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pagefleet.budget import Budgets, LocalBudgets

@@ -8,9 +8,10 @@ Both drivers in `pages.py`, the asynchronous and the synchronous one, are a few 
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
+
+from msgspec.structs import replace
 
 from pagefleet.children import child_alone, walk_children
 from pagefleet.crawl import Crawl
@@ -89,8 +90,7 @@ def _alone(crawl: Crawl, checkpoint: Checkpoint) -> Generator[Send | Wait, Reply
     return (yield from _Walk(crawl, checkpoint).alone())
 
 
-@dataclass(frozen=True, slots=True)
-class _End(Answer):
+class _End(Answer, frozen=True):
     """An answer that says only that there is nothing more."""
 
 

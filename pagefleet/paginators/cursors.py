@@ -1,10 +1,10 @@
 """Paginators by a cursor that the server names: from anywhere in an answer to anywhere in the next request."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Literal
 
 import httpx
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pagefleet.decode import is_array, is_object

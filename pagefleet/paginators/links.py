@@ -3,9 +3,9 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, Literal
 
+from msgspec.structs import replace
 from pydantic import Field
 
 from pagefleet.decode import is_array, is_object

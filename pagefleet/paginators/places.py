@@ -11,11 +11,11 @@ put     cursor            a query parameter               header:X-Cursor   a he
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import httpx
+from msgspec.structs import replace
 from pydantic import AfterValidator
 
 from pagefleet.decode import parse_path

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeGuard
 
+from msgspec import Struct, field
 from pydantic import AfterValidator, BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from pagefleet.decode import Names, parse_path, value_at
@@ -15,8 +15,7 @@ PAST_THE_END = frozenset({204, 400, 404, 416, 422})
 """What servers answer when asked for a page behind the last one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a paginator may know of a page: its response, its documents, the members asked for.
 
     `delivered` counts the documents of all pages before this one, `dropped` those of this one that were delivered

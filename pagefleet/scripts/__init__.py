@@ -7,12 +7,12 @@ A step is sent again, the same bytes, for as long as the answer is only that Red
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import count
 from typing import Any, Literal
 
+from msgspec import Struct
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
@@ -40,8 +40,7 @@ Ending = Literal["", "last", "yield"]
 Verb = Literal["pause", "resume", "cancel", "replay"]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One commit: the whole of a page, or a part of a large one, with the checkpoint before and after it."""
 
     commit: str
@@ -62,8 +61,7 @@ class Part:
     milliseconds: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(Struct, frozen=True):
     """The end of a slice of which nothing is delivered: `parts` are the bounds of its children."""
 
     commit: str
@@ -73,8 +71,7 @@ class Split:
     total: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(Struct, frozen=True):
     """What came of a commit: the answer, the slice's state after it, documents delivered, and in the stream."""
 
     answer: Commitment
@@ -83,8 +80,7 @@ class Committed:
     backlog: int
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(Struct, frozen=True):
     """The right to go on from `checkpoint`, for whoever shows `fence`."""
 
     fence: str

@@ -2,9 +2,9 @@
 
 import json
 import sys
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
 from pagefleet_worker import advance
 from pagefleet_worker.__main__ import main
 

@@ -149,9 +149,11 @@ async def finished(working: Sequence[asyncio.Task[None]], all_: Sequence[Reading
     for task in set(working) - late:
         task.result()
     while time.monotonic() < started + HEAL:  # Redis may have forgotten the end of what was read to its end
-        states = [(await one.handle.status()).state for one in all_]
-        if all(state.is_over for state in states):
+        left = [one for one in all_ if not (await one.handle.status()).state.is_over]
+        if not left:
             break
+        for one in left:
+            await one.say_again()
         await asyncio.sleep(0.2)
     tally["seconds of healing"] += round(time.monotonic() - started)
 

@@ -9,6 +9,7 @@ from pagefleet import Crawl, Document, Fleet, Handle
 from pagefleet.errors import CrawlMissing, PagefleetError
 from tests.api import description, document
 
+READER = "reader"
 STYLES = ("offset", "page", "cursor", "next_url", "link_header")
 
 
@@ -48,7 +49,8 @@ def given(chance: random.Random, name: str) -> Given:
 
 @dataclass
 class Reading:
-    """A crawl with its reader: `read` is all that the reader got, in its order."""
+    """A crawl with its reader, which is called `READER` where the crawl waits for it: `read` is all that it got, in its
+    order."""
 
     given: Given
     handle: Handle
@@ -62,6 +64,11 @@ class Reading:
         if self.was_forgotten and found in self.read and found.id == self.read[self.read.index(found)].id:
             return
         self.read.append(found)
+
+    async def say_again(self) -> None:
+        """A crawl of which Redis forgot the end waits for its reader, who has left: that has to come again."""
+        if self.given.backlog and self.read:
+            await self.handle.acknowledge(READER, self.read[-1].id)
 
 
 class Work:
@@ -103,7 +110,7 @@ class Work:
 
     async def _read(self, one: Reading) -> None:
         if one.given.backlog:
-            async with aclosing(one.handle.documents("reader")) as documents:
+            async with aclosing(one.handle.documents(READER)) as documents:
                 async for found in documents:
                     one.note(found)
             return

@@ -5,9 +5,10 @@ import os
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 from typing import Any
+
+from msgspec.structs import replace
 
 from pagefleet.crawl import Crawl, Each
 from pagefleet.crawlfile import parse

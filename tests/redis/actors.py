@@ -4,9 +4,10 @@ import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, cast
 
+from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from pagefleet.connection import open_redis

@@ -8,6 +8,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from msgspec import structs
 from redis.exceptions import ResponseError
 
 from pagefleet import keys as key
@@ -133,7 +134,7 @@ async def lost_replies(scene: Scene) -> str:
             committed = await c.send(hand, part)
             if committed.answer != "committed":
                 break
-            hand.checkpoint = replace(part.after, documents=committed.documents)
+            hand.checkpoint = structs.replace(part.after, documents=committed.documents)
         if await c.state() == "finished":
             break
         await c.scripts.release(c.keys, hand.fence, "queued")

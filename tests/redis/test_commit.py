@@ -1,8 +1,7 @@
 """The commit: documents and checkpoint together, from where it says, by whom it says, and only once."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from pagefleet.keys import DUE, QUEUE
 from pagefleet.page import Checkpoint

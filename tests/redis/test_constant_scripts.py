@@ -2,10 +2,10 @@
 
 import ast
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import pagefleet
 from pagefleet import scripts

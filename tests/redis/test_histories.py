@@ -9,7 +9,7 @@ And when the faults end, the crawl ends, and an audit agrees.
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec.structs import replace
 from redis import Redis as SyncRedis
 from redis.exceptions import ResponseError
 

@@ -1,17 +1,22 @@
 """Replies and requests that get lost between a worker and Redis, through the real client: each page arrives once."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from pagefleet_worker.slice import Slice
+from redis.exceptions import ConnectionError as RedisConnectionError
 
+from pagefleet.connection import open_redis
 from pagefleet.errors import RedisUnusable
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Page
 from pagefleet.scripts import Scripts, source
 from pagefleet.settings import Settings
+from pagefleet.tasks import fast_loop
 from tests.proxy import Fault, Proxy
 from tests.redis.actors import LEASE, Case, case, while_running
 
@@ -133,7 +138,7 @@ async def test_a_worker_does_not_notice_what_gets_lost(redis_url: str) -> None:
         proxy.lose_reply(b"the worker")
         held = await Slice.lease(there.scripts, there.keys, await here.claim(), Settings(), "the worker")
         assert held is not None
-        async with held:
+        async with held.in_hand():
             for number, documents in enumerate(here.source.pages, 1):
                 lost = [proxy.lose_reply(b"the worker"), proxy.swallow(b"the worker")]
                 is_last = number == len(here.source.pages)
@@ -144,3 +149,29 @@ async def test_a_worker_does_not_notice_what_gets_lost(redis_url: str) -> None:
             assert held.is_over
             assert held.checkpoint.documents == 1205
         assert (await here.row())["pages"] == "4"
+
+
+@pytest.mark.invariant("C-4")
+@pytest.mark.parametrize("is_fast", [False, True], ids=["asyncio", "uvloop"])
+def test_a_connection_that_was_closed_meanwhile_is_opened_again(redis_url: str, is_fast: bool) -> None:
+    """uvloop has an error of its own for it, and workers ended by that."""
+
+    async def lost() -> None:
+        redis = open_redis(redis_url)
+        connection: Any = await redis.connection_pool.get_connection()
+
+        async def ping() -> Any:
+            await connection.send_command("PING")
+            return await connection.read_response()
+
+        assert await ping() == b"PONG"
+        connection._writer.transport.abort()
+        await asyncio.sleep(0)
+        with pytest.raises(RedisConnectionError):
+            await ping()
+        assert await ping() == b"PONG"
+        await connection.disconnect()
+        await redis.aclose(close_connection_pool=True)
+
+    with asyncio.Runner(loop_factory=fast_loop() if is_fast else None) as runner:
+        runner.run(lost())

@@ -5,9 +5,9 @@ The largest ones have files of their own: test_commit.py, test_rescue.py; and te
 
 import asyncio
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from redis.exceptions import ResponseError
 
 from pagefleet.keys import CRAWLS, QUEUE, SliceKeys, crawl

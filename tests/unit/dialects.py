@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pagefleet.crawl import Crawl
 from pagefleet.page import Page, Request, Response

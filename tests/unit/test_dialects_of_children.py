@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pagefleet.page import Page, Request, Response
 from tests.unit.dialects import Dialect, Fields, Sent, answered, assert_exact, sent

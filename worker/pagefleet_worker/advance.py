@@ -91,7 +91,7 @@ async def advance(ctx: dict[Any, Any], tag: str, lease: int, *_: object, **__: o
     try:
         if station.is_draining:
             held.halt("drained")
-        async with held:
+        async with held.in_hand():
             await _walk(station, held)
     except Halted as halted:
         await _leave(held, halted.reason)

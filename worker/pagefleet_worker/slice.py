@@ -4,11 +4,12 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from itertools import chain
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
+
+from msgspec.structs import replace
 
 from pagefleet.decode import Names, keys_of
 from pagefleet.errors import Stop
@@ -23,7 +24,6 @@ from pagefleet.watch import Digest
 from pagefleet_worker.budget import FleetBudget
 
 log = logging.getLogger("pagefleet.worker")
-T = TypeVar("T")
 
 MOST_DOCUMENTS = 500
 MOST_BYTES = 1024**2
@@ -91,24 +91,31 @@ class Slice:
         self._key = source.document_key
         self._may_yield = source.may_be_handed_over
 
-    async def __aenter__(self) -> Self:
+    @asynccontextmanager
+    async def in_hand(self) -> AsyncGenerator[None]:
+        """Renews the lease for as long as the block lasts; cuts the block off, and raises `Halted`, when there is a
+        reason to and what it does takes longer than its grace."""
         self._renewed()
         self._watch_lease()
-        self._renewing = asyncio.create_task(self._renew(), name=f"renew {self.keys.tag}")
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await ended(self._renewing)
-        if self._self_fence:
-            self._self_fence.cancel()
+        renewing = asyncio.create_task(self._renew(), name=f"renew {self.keys.tag}")
+        try:
+            async with asyncio.timeout(None) as self._limit:  # one around each step would take 50 us a page
+                yield
+        except TimeoutError:
+            self._check_halted()
+            raise
+        finally:
+            self._limit = None
+            await ended(renewing)
+            if self._self_fence:
+                self._self_fence.cancel()
 
     async def until_halted(self, pages: Pages) -> AsyncIterator[Page]:
         """The pages, for as long as this worker has the slice; raises `Halted` in the middle of a fetch, too."""
         while not self.is_over:
             self._check_halted()
-            page = await self._unless_halted(anext(pages, None), at_once)
+            self._grant(at_once)
+            page = await anext(pages, None)
             if page is None:
                 return
             self.fault = ""
@@ -119,9 +126,9 @@ class Slice:
 
         The same bytes are sent until Redis has answered: a lost reply changes nothing.
         """
+        self._grant(in_a_commit)
         for part in self._parts(page):
-            sending = self._scripts.commit(self.keys, part, self._fence, self._settings.lease, self._worker)
-            committed = await self._unless_halted(sending, in_a_commit)
+            committed = await self._scripts.commit(self.keys, part, self._fence, self._settings.lease, self._worker)
             if committed.answer == "circle":
                 raise Stop(
                     f"committing page {part.before.page}: its documents and the cursor behind it were there before, so "
@@ -140,11 +147,11 @@ class Slice:
 
         If there is a plan from an earlier time, it counts.
         """
+        self._grant(in_a_commit)
         name = f"{self._fence[:16]}-split"
         while True:
             split = Split(name, self.checkpoint, parts, total)
-            sending = self._scripts.split(self.keys, split, self._fence, self._worker)
-            answer, plan = await self._unless_halted(sending, in_a_commit)
+            answer, plan = await self._scripts.split(self.keys, split, self._fence, self._worker)
             if answer != "other":
                 break
             parts, total = plan, None
@@ -156,19 +163,16 @@ class Slice:
         if self._reason:
             raise Halted(self._reason)
 
-    async def _unless_halted(self, work: Awaitable[T], grace: "Grace") -> T:
-        """What this comes to; raises `Halted` when it is not there within the time that a reason to halt leaves it."""
-        limit = self._limit = asyncio.timeout(grace(self._reason) if self._reason else None)
+    def _grant(self, grace: "Grace") -> None:
+        """What follows is cut off when it is not done within the time that a reason to halt leaves it."""
         self._grace = grace
-        try:
-            async with limit:
-                return await work
-        except TimeoutError:
-            if limit.expired():
-                self._check_halted()
-            raise
-        finally:
-            self._limit = None
+        if self._reason:
+            self._cut_off()
+
+    def _cut_off(self) -> None:
+        seconds = self._grace(self._reason)
+        if self._limit and seconds is not None and not self._limit.expired():
+            self._limit.reschedule(asyncio.get_running_loop().time() + seconds)
 
     def _parts(self, page: Page) -> Iterator[Part]:
         """A page of which a part is delivered begins with that part. With each part goes the digest of the page up to
@@ -232,8 +236,7 @@ class Slice:
         if self._reason:
             return
         self._reason = reason
-        if self._limit is not None and (seconds := self._grace(reason)) is not None:
-            self._limit.reschedule(asyncio.get_running_loop().time() + seconds)
+        self._cut_off()
 
     def _renewed(self) -> None:
         """The lease was extended just now: put off the moment at which we stop by ourselves."""

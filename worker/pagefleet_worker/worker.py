@@ -56,11 +56,15 @@ class FleetWorker(Worker):
             await self._recount()
 
     async def run_job(self, job_id: str, score: int) -> None:
-        """A job that arq cannot begin or end, for Redis is away, is not lost: its slice is rescued."""
+        """A job that arq cannot begin or end is not lost: its slice is rescued. Redis may be away, or arq may have let
+        go of it at its own end."""
         try:
             await super().run_job(job_id, score)
         except (RedisError, OSError) as error:
             log.warning("arq's part in the job %s: %s; going on", job_id, error)
+        except AttributeError:
+            if self._pool is not None:
+                raise
 
     async def _recount(self) -> None:
         """arq counts a job before it has taken it, and forgets to uncount it when Redis goes away in between."""
