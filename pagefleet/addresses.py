@@ -16,7 +16,7 @@ from typing import Self
 import httpx
 
 from pagefleet.errors import CrawlError, Stop
-from pagefleet.url import origin, safe
+from pagefleet.url import PORTS, Site, bracketed, origin
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -110,7 +110,7 @@ def _entry(word: str) -> _Entry:
         return _Entry(ip_network(address), None)
     try:
         url = httpx.URL(word if "://" in word else f"none://{word}")
-        port = url.port or {"http": 80, "https": 443}.get(url.scheme)
+        port = url.port or PORTS.get(url.scheme)
     except (httpx.InvalidURL, ValueError) as error:
         raise ValueError(f"{word!r}: {error}; {REMEDY}") from error
     if not url.raw_host or not 0 < (port or 1) <= LAST_PORT or url.userinfo or url.path not in ("", "/") or url.query:
@@ -134,10 +134,9 @@ def _address(text: str) -> Address | None:
 class Door:
     """One request's way out: asked before each connection, and remembers what it refused."""
 
-    def __init__(self, url: httpx.URL, allowed: Allowed) -> None:
-        self.host = url.raw_host.decode()
-        self.port = url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
-        self._url = str(url)
+    def __init__(self, site: Site, allowed: Allowed) -> None:
+        self.host, self.port = site.host, site.port
+        self._url = site.url
         self._allowed = allowed
         self._refused: list[str] = []
         self._is_open = False
@@ -155,9 +154,9 @@ class Door:
     def check(self) -> None:
         """Raises `Stop` when there was nowhere to go to."""
         if self._refused and not self._is_open:
-            host = f"[{self.host}]" if ":" in self.host else self.host
+            host = bracketed(self.host)
             place = host if self._refused == [self.host] else f"{host} is at {', '.join(self._refused)}, and that"
             raise Stop(
-                f"connecting to {safe(self._url)}: {place} is no public address; if crawls may go there from here, "
+                f"connecting to {self._url}: {place} is no public address; if crawls may go there from here, "
                 f"allow it where they run: {VARIABLE}={host}:{self.port}"
             )

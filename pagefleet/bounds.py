@@ -46,16 +46,17 @@ class Bounds:
     document: int = 16 * 1024**2
     depth: int = 64
 
-    def check_depth(self, body: bytes) -> None:
+    def check_containers(self, body: bytes) -> None:
+        """Before a JSON body is cut into documents; raises `Stop`."""
+        if len(body) > CONTAINERS and _openers(body) > CONTAINERS:
+            raise Stop(f"it holds more than {CONTAINERS:,} arrays and objects; ask for smaller pages")
+
+    def check_depth(self, text: bytes) -> None:
         """Raises `Stop` when arrays and objects are too deep within each other. Python's own limit differs from release
         to release, and a document must be one to every consumer."""
-        brackets = body.translate(ALIKE, OTHERS)
-        if len(brackets) > CONTAINERS and brackets.count(b"[") > CONTAINERS:
-            raise Stop(f"it holds more than {CONTAINERS:,} arrays and objects; ask for smaller pages")
-        if len(brackets) <= self.depth or not self._collapsed(brackets):
+        if _openers(text) <= self.depth:
             return
-        left = self._collapsed(_brackets(body))  # some may stand in strings
-        if b"[]" in left:
+        if b"[]" in self._collapsed(_brackets(text)):
             raise Stop(f"it is nested deeper than limits.depth = {self.depth}; raise that if its readers can read it")
 
     def _collapsed(self, left: bytes) -> bytes:
@@ -71,6 +72,7 @@ class Bounds:
         """Before all of a JSON body becomes Python objects; raises `Stop`."""
         if body.count(b",") + body.count(b"[") + body.count(b"{") > TREE:
             raise Stop(f"it holds more than {TREE:,} values, too many to look for some; ask for smaller pages")
+        self.check_containers(body)
         self.check_depth(body)
 
     def check_markup(self, body: bytes) -> None:
@@ -99,8 +101,10 @@ class Bounds:
             raise self._too_many()
 
     def checked(self, documents: list[bytes]) -> list[bytes]:
-        """The documents of a body that lie beside each other in it; raises `Stop` when there are too many, or one is
-        too large."""
+        """The documents of a JSON body that lie beside each other in it; raises `Stop` when there are too many, or one
+        is too large or too deep."""
+        for document in documents:
+            self.check_depth(document)
         if len(documents) > self.documents or any(map(self.document.__lt__, map(len, documents))):
             return self.collected(documents, b"".join(documents))
         return documents
@@ -128,6 +132,11 @@ class Bounds:
 
 
 DEFAULT = Bounds()
+
+
+def _openers(text: bytes) -> int:
+    """How many arrays and objects there are at most: some may stand in strings. `count` takes three times as long."""
+    return 2 * len(text) - len(text.replace(b"{", b"")) - len(text.replace(b"[", b""))
 
 
 def _brackets(body: bytes) -> bytes:

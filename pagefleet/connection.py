@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -110,7 +110,7 @@ def _sentinel_pool(url: str, options: dict[str, Any]) -> SentinelConnectionPool:
 def _told(kind: type[Any]) -> type[Any]:
     """This kind of connection, where uvloop's own error for one that was closed meanwhile is redis-py's."""
 
-    class Told(kind):
+    class Told(kind):  # type: ignore[misc]  # it is one of three
         async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
             try:
                 await super().send_packed_command(command, check_health)
@@ -158,9 +158,10 @@ class Line:
         return connection
 
 
-def packed(*arguments: bytes | str | float) -> bytes:
-    """One command as it goes over the wire (RESP)."""
+def packed(*arguments: bytes | str | float, documents: Sequence[bytes] = ()) -> bytes:
+    """One command as it goes over the wire (RESP), with documents as its last arguments."""
     texts = [one if isinstance(one, bytes) else str(one).encode() for one in arguments]
+    texts += documents
     parts = [b""] * (2 * len(texts))
     parts[::2], parts[1::2] = list(map(_length, map(len, texts))), texts
     return b"".join([b"*%d" % len(texts), *parts, b"\r\n"])

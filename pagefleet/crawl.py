@@ -102,7 +102,7 @@ class Limits(_Description):
     document: Annotated[int, BeforeValidator(_bytes), Field(gt=0)] = 16 * 1024**2
     """Bytes of one document."""
     depth: int = Field(default=64, gt=0)
-    """Arrays and objects within each other, in a page of JSON."""
+    """Arrays and objects within each other, in a document of JSON."""
     seconds: float = Field(default=60.0, gt=0)
     """For one request, from connecting to the last byte."""
     attempts: int = Field(default=5, gt=0)
@@ -282,16 +282,22 @@ class Crawl(Listing):
         """Tells two descriptions apart, whatever their names."""
         return fingerprint(self)
 
-    @property
+    @cached_property
     def secret_params(self) -> Mapping[str, str]:
         """Parameters whose values name secrets; they are kept out of cursors and put back at each request."""
         return {p: v for p, v in self.params.items() if isinstance(v, str) and is_secret(v)}
 
-    @property
+    @cached_property
     def secret_members(self) -> Collection[Names]:
         """Of JSON bodies, those whose values name secrets; the same is done with them."""
         then = self.paginate.then if isinstance(self.paginate, NextCursor) else None
         return {**members(self.body), **members(then.body if then else None)}
+
+    @cached_property
+    def has_secrets(self) -> bool:
+        """Anywhere in its requests."""
+        in_headers = any(SECRET.search(value) for value in self.headers.values())
+        return in_headers or len(self.secret_params) + len(self.secret_members) > 0
 
     def _texts(self) -> Iterator[tuple[str, str, str, bool]]:
         """Place, name and value of all that might be a secret, and whether it is looked up by its name."""

@@ -20,16 +20,16 @@ def dressed(crawl: Crawl, request: Request) -> Request:
     """A request as it may leave: on the crawl's origin with its credentials, on another that it lists without."""
     home, there = origin(crawl.url), origin(request.url)
     _check_headers(crawl, request)
-    request = replace(request, url=stripped(crawl, request.url))
+    url = stripped(crawl, request.url)
     if there == home:
-        return replace(request, secrets=crawl.secret_params)
+        return replace(request, url=url, secrets=crawl.secret_params)
     if there not in {origin(url) for url in crawl.origins}:
         raise Stop(
             f"going on to {safe(request.url)}: the next page is said to be on another origin than {home}; "
             f"if that is right, list it in the crawl: origins = [{quoted(there)}]"
         )
     plain = {name: value for name, value in request.headers.items() if name.lower() in ("accept", "content-type")}
-    return replace(request, headers=plain, hidden={})
+    return replace(request, url=url, headers=plain, hidden={})
 
 
 WHOLE = re.compile(r"https?://[^/?#{]+(?=[/?#]|$)", re.IGNORECASE)
@@ -62,22 +62,17 @@ def kept(crawl: Crawl, cursor: Cursor) -> Cursor:
         if isinstance(cursor, str):
             return stripped(crawl, cursor)
         if is_object(cursor) and "href" in cursor:
-            body = unechoed(without(cursor["body"], crawl.secret_members)) if _has_secrets(crawl) else cursor["body"]
+            body = unechoed(without(cursor["body"], crawl.secret_members)) if crawl.has_secrets else cursor["body"]
             return {**cursor, "href": stripped(crawl, cursor["href"]), "body": body}
     return cursor
 
 
 def stripped(crawl: Crawl, url: str) -> str:
     """A URL without the crawl's secrets, which servers echo in links and redirects."""
-    if not _has_secrets(crawl):
+    if not crawl.has_secrets:
         return url
     parsed = httpx.URL(url)
     names = {name for name, value in parsed.params.multi_items() if name in crawl.secret_params or is_said(value)}
     for name in names:
         parsed = parsed.copy_remove_param(name)
     return str(parsed) if names else url
-
-
-def _has_secrets(crawl: Crawl) -> bool:
-    in_headers = any(SECRET.search(value) for value in crawl.headers.values())
-    return in_headers or len(crawl.secret_params) + len(crawl.secret_members) > 0

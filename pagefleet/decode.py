@@ -95,7 +95,7 @@ class Decoder:
     def decode(self, body: bytes, bounds: Bounds = DEFAULT) -> Decoded:
         """Slice the documents out; raises `Stop` when the body is not what the crawl says it is."""
         body = body.removeprefix(b"\xef\xbb\xbf")
-        bounds.check_depth(body)
+        bounds.check_containers(body)
         if bounds.may_be_too_many(body) and (array := raw_at(body, self._names) if self._names else body):
             bounds.check_array(array)
         try:
@@ -114,10 +114,13 @@ class Decoder:
             found = list[Any]()
         if not is_array(found):
             raise self._missing(body, "an object")
-        members = {member: _walk(tree, names) for member, names in self._members.items()}
+        raws = {member: _walk(tree, names) for member, names in self._members.items()}
+        members = {name: mend(bytes(raw)) for name, raw in raws.items() if isinstance(raw, msgspec.Raw)}
+        for text in members.values():
+            bounds.check_depth(text)
         return Decoded(
             documents=bounds.checked([mend(bytes(raw)) for raw in found]),
-            members={m: as_value(mend(bytes(v))) for m, v in members.items() if isinstance(v, msgspec.Raw)},
+            members={name: as_value(text) for name, text in members.items()},
         )
 
     def _type(self) -> Any:

@@ -147,14 +147,15 @@ class NdjsonDecoder:
 
     def decode(self, body: bytes, bounds: Bounds = DEFAULT) -> Decoded:
         """Raises `Stop` when a line is not JSON."""
-        bounds.check_depth(body)
-        return Decoded(bounds.collected(self._lines(body), body), {})
+        bounds.check_containers(body)
+        return Decoded(bounds.collected(self._lines(body, bounds), body), {})
 
-    def _lines(self, body: bytes) -> Iterator[bytes]:
+    def _lines(self, body: bytes, bounds: Bounds) -> Iterator[bytes]:
         for number, line in enumerate(io.BytesIO(body.removeprefix(BOM)), 1):
             text = line.strip(b" \t\r\n\x1e")  # RFC 7464 begins each with a record separator
             if not text:
                 continue
+            bounds.check_depth(text)
             try:
                 check_json(text)
             except (ValueError, RecursionError) as error:

@@ -1,9 +1,9 @@
-"""The one seam to HTTP: httpx clients that answer with bounded, decompressed `Response`s, and nothing else."""
+"""The one seam to HTTP: transports that answer with bounded, decompressed `Response`s, and nothing else."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
-from typing import cast
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -16,53 +16,54 @@ from pagefleet.inflate import Inflater, Uninflatable
 from pagefleet.page import Request, Response
 from pagefleet.secrets import header, reveal, with_secrets
 from pagefleet.tasks import TimeLimit
-from pagefleet.transport import AsyncTransport
-from pagefleet.url import parsed, safe
+from pagefleet.transport import AsyncTransport, written
+from pagefleet.url import Site, parsed, safe, split
+
+if TYPE_CHECKING:
+    from pagefleet.transport_sync import SyncTransport
 
 HEADERS = {"accept": "*/*", "accept-encoding": "gzip, deflate, br, zstd", "user-agent": "pagefleet/0.1"}
 """What a request says unless its crawl says otherwise."""
 
 
-def open_client(allowed: Allowed | None = None) -> httpx.AsyncBaseTransport:
+def open_client(allowed: Allowed | None = None) -> AsyncTransport:
     """One a process: no connections but to public addresses and those that are allowed; None: by PAGEFLEET_ALLOW.
 
-    An httpx transport, and not the client around it: that costs 100 us a request, for what must not happen here anyway
-    (redirects that are followed, cookies that are kept, proxies and credentials from the environment).
+    No httpx client is around it: that costs 100 us a request, for what must not happen here anyway (redirects that are
+    followed, cookies that are kept, proxies and credentials from the environment).
     """
     return AsyncTransport(allowed_here() if allowed is None else allowed)
 
 
-def open_sync_client(allowed: Allowed | None = None) -> httpx.BaseTransport:
+def open_sync_client(allowed: Allowed | None = None) -> "SyncTransport":
     """The same for plain `for`."""
     from pagefleet.transport_sync import SyncTransport  # noqa: PLC0415 — httpcore takes a tenth of our import's time
 
     return SyncTransport(allowed_here() if allowed is None else allowed)
 
 
-async def send(client: httpx.AsyncBaseTransport, request: Request, limits: Limits) -> Response | RetryNow:
+async def send(client: AsyncTransport, request: Request, limits: Limits) -> Response | RetryNow:
     """One request and its answer within the limits; a passing fault is an answer too. Raises `Stop` on the rest."""
     started = time.monotonic()
     try:
+        site, target, head, content = outgoing(request)
         with TimeLimit(limits.seconds):
-            response = await client.handle_async_request(_built(request))
-            stream = cast("httpx.AsyncByteStream", response.stream)
+            answer = await client.exchange(site, written(request.method, target, head, content))
             try:
-                headers = _headers(response)
+                headers = _headers(answer.headers)
                 body = _Body(request, headers, limits)
-                async for chunk in stream:
+                while chunk := await answer.more():
                     body.add(chunk)
             finally:
-                await stream.aclose()
-        return Response(response.status_code, request.url, headers, body.whole(), time.monotonic() - started)
+                answer.close()
+        return Response(answer.status, request.url, headers, body.whole(), time.monotonic() - started)
     except UNASKABLE:
         raise Stop(f"fetching {safe(request.url)}: that is no URL that can be asked") from None  # it holds secrets
     except PASSING as error:
         return _passing(error, limits)
 
 
-async def ask(
-    client: httpx.AsyncBaseTransport, request: Request, limits: Limits, budget: Budget
-) -> Response | RetryNow:
+async def ask(client: AsyncTransport, request: Request, limits: Limits, budget: Budget) -> Response | RetryNow:
     """The same by a token of the origin's budget, which hears of an answer."""
     await budget.token()
     reply = await send(client, request, limits)
@@ -71,18 +72,17 @@ async def ask(
     return reply
 
 
-def send_sync(client: httpx.BaseTransport, request: Request, limits: Limits) -> Response | RetryNow:
+def send_sync(client: "SyncTransport", request: Request, limits: Limits) -> Response | RetryNow:
     """The same for plain `for`."""
     started = time.monotonic()
     try:
-        built = _built(request)
-        built.extensions["seconds"] = limits.seconds
-        with closing(client.handle_request(built)) as response:
-            headers = _headers(response)
+        site, target, head, content = outgoing(request)
+        with closing(client.exchange(site, request.method, target, head, content, limits.seconds)) as answer:
+            headers = _headers(answer.headers)
             body = _Body(request, headers, limits)
-            for chunk in cast("httpx.SyncByteStream", response.stream):
+            for chunk in answer:
                 body.add(chunk)
-        return Response(response.status_code, request.url, headers, body.whole(), time.monotonic() - started)
+        return Response(answer.status, request.url, headers, body.whole(), time.monotonic() - started)
     except UNASKABLE:
         raise Stop(f"fetching {safe(request.url)}: that is no URL that can be asked") from None  # it holds secrets
     except PASSING as error:
@@ -97,22 +97,22 @@ UNSENT = (httpx.ConnectError, httpx.ConnectTimeout)
 """What happens before a request goes out."""
 
 
-_plain = httpx.Headers(HEADERS)
-
-
-def _built(request: Request) -> httpx.Request:
-    said = {name.lower(): header(name, value) for name, value in request.headers.items()}
-    headers = HEADERS | said if said else _plain
-    url = parsed(request.url)
-    if url.userinfo:
-        raise httpx.InvalidURL("")  # httpx would make an Authorization of it, in place of the crawl's
+def outgoing(request: Request) -> tuple[Site, bytes, list[tuple[bytes, bytes]], bytes | None]:
+    """Site, target, headers and body of a request, with its secrets."""
+    url = request.url
     if request.secrets:
-        url = url.copy_merge_params({name: reveal(value) for name, value in request.secrets.items()})
-    if url.scheme not in ("http", "https") or not url.host:
-        raise httpx.UnsupportedProtocol("")
-    return httpx.Request(request.method, url, headers=headers, content=with_secrets(request))
+        secrets = {name: reveal(value) for name, value in request.secrets.items()}
+        url = str(parsed(url).copy_merge_params(secrets))
+    site, target = split(url)
+    said = {name.lower(): header(name, value) for name, value in request.headers.items()}
+    headers, body = {"host": site.netloc, **HEADERS, **said}, with_secrets(request)
+    if body is not None or request.method in WITH_BODY:
+        headers["content-length"] = str(len(body or b""))
+    return site, target, [(name.encode(), value.encode()) for name, value in headers.items()], body
 
 
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+"""They say how long their body is, even if there is none (RFC 9110, 8.6)."""
 FREE = 1024**2
 """Bytes of a body that may be compressed by any ratio."""
 
@@ -152,10 +152,10 @@ class _Body:
         return b"".join(self._pieces)
 
 
-def _headers(response: httpx.Response) -> Mapping[str, str]:
+def _headers(raw_headers: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
     """By their names in lower case; those of one name become one (RFC 9110, 5.2)."""
     headers: dict[str, str] = {}
-    for raw, value in response.headers.raw:
+    for raw, value in raw_headers:
         name, said = raw.decode("latin-1").lower(), _text(value)
         headers[name] = f"{headers[name]}, {said}" if name in headers else said
     return headers

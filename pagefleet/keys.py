@@ -1,6 +1,7 @@
 """Every Redis key is made here. `{id:n}` is a hash tag: all that belongs to one slice lives in one slot."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 CRAWLS = "pagefleet:crawls"
 """zset: crawl id -> when it was enqueued, ms. Written by enqueue, read by `Fleet.crawls`; kept."""
@@ -68,9 +69,15 @@ class SliceKeys:
         slice's own hash has its number."""
         return f"pagefleet:events:{{{self.tag}}}"
 
-    def all(self) -> list[str]:
+    def all(self) -> tuple[str, ...]:
         """In the order in which every script of a slice takes them."""
-        return [self.slice, self.documents, self.ledger, self.consumers, self.quarantine, self.events, DUE, QUEUE]
+        return _all(self)
+
+
+@lru_cache(maxsize=1024)
+def _all(of: SliceKeys) -> tuple[str, ...]:
+    """Each commit names them."""
+    return (of.slice, of.documents, of.ledger, of.consumers, of.quarantine, of.events, DUE, QUEUE)
 
 
 def crawl(crawl_id: str) -> str:

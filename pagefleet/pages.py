@@ -16,8 +16,6 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-import httpx
-
 from pagefleet.addresses import Allowed, allowed_here
 from pagefleet.budget import Budgets, LocalBudgets
 from pagefleet.crawl import Crawl
@@ -29,6 +27,7 @@ from pagefleet.page import Checkpoint, Cursor, Document, Page, Request, Response
 from pagefleet.resume import Steps
 from pagefleet.source import PythonSource, walk_python
 from pagefleet.tasks import LARGE, aside, ended
+from pagefleet.transport import AsyncTransport
 from pagefleet.url import origin
 from pagefleet.verdict import Signals, Verdict, judge
 from pagefleet.walk import walk
@@ -60,7 +59,7 @@ class Pages:
         source: Source,
         checkpoint: Checkpoint,
         *,
-        client: httpx.AsyncBaseTransport | None = None,
+        client: AsyncTransport | None = None,
         budgets: Budgets | None = None,
         may_be_missing: bool = False,
     ) -> None:
@@ -156,9 +155,7 @@ def _allowed(source: Source) -> Allowed:
     return allowed_here() | (Allowed.origins([source.url]) if isinstance(source, Crawl) else Allowed())
 
 
-async def drive(
-    crawl: Crawl, flow: Steps, client: httpx.AsyncBaseTransport, budgets: Budgets | None
-) -> AsyncGenerator[Page]:
+async def drive(crawl: Crawl, flow: Steps, client: AsyncTransport, budgets: Budgets | None) -> AsyncGenerator[Page]:
     """The asynchronous driver of a walk: sends, waits and yields as the walk says."""
     _check_whole(crawl)
     at = budgets or LocalBudgets(crawl.rate)

@@ -37,6 +37,7 @@ from pagefleet.page import Checkpoint, Cursor, Page, Request, Response
 from pagefleet.redaction import cut, quoted
 from pagefleet.resume import Regained
 from pagefleet.tasks import LARGE, aside
+from pagefleet.transport import AsyncTransport
 from pagefleet.url import origin, safe
 from pagefleet.watch import digest
 
@@ -163,7 +164,7 @@ class Client:
     Header values may name secrets (`env:NAME`). Parameters may not: a cursor among them is the server's text.
     """
 
-    def __init__(self, client: httpx.AsyncBaseTransport, source: PythonSource, budgets: Budgets | None) -> None:
+    def __init__(self, client: AsyncTransport, source: PythonSource, budgets: Budgets | None) -> None:
         self._client = client
         self._limits = source.limits
         self._budgets = budgets or LocalBudgets(source.rate)
@@ -212,7 +213,7 @@ class Client:
 
 
 async def walk_python(
-    source: PythonSource, checkpoint: Checkpoint, client: httpx.AsyncBaseTransport, budgets: Budgets | None
+    source: PythonSource, checkpoint: Checkpoint, client: AsyncTransport, budgets: Budgets | None
 ) -> AsyncGenerator[Page]:
     """The pages of a source in Python, made bytes, and an empty last one when the generator has returned."""
     generator, cursor, again = source.load(), checkpoint.cursor, Regained(checkpoint)

@@ -1,8 +1,8 @@
-"""What httpx sends by in an event loop: HTTP/1.1 on llhttp (httptools), each connection to an address that was checked.
+"""HTTP/1.1 in an event loop, on llhttp (httptools), each connection to an address that was checked.
 
 A transport of our own, since this is where most of a page's time went: 60 us of it are the kernel's, 130 are left here,
 and others take 370 (aiohttp's) or, with many crawls, 8,800 (httpx' own: its pool looks at every connection for every
-request). Ours does what a crawl needs and no more (docs/decisions/008).
+request). Ours does what a crawl needs and no more (docs/decisions/008): `exchange`, and over it httpx' own interface.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable
 from functools import cache
 from typing import Any
 
@@ -20,6 +20,7 @@ import httpx
 from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVariableType]  # a tuple without its types
 
 from pagefleet.addresses import Allowed, Door
+from pagefleet.url import Site, split
 
 CONNECTIONS = 256
 """In use at once; for more, requests wait."""
@@ -35,12 +36,9 @@ AHEAD = 256 * 1024
 FALLBACK_DELAY = 0.25
 """Seconds until the next of a host's addresses is tried as well (RFC 8305)."""
 
-Place = tuple[bytes, bytes, int | None]
-"""Scheme, host and port."""
-
 
 class AsyncTransport(httpx.AsyncBaseTransport):
-    """Connections to many places, kept for the next request to the same one.
+    """Connections to many sites, kept for the next request to the same one.
 
     Raises `Stop` where a host may not be connected to, `httpx.ConnectError` before a request has gone out, and
     `httpx.TransportError` behind that: nothing is ever sent twice.
@@ -48,49 +46,55 @@ class AsyncTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, allowed: Allowed) -> None:
         self._allowed = allowed
-        self._idle = defaultdict[Place, list[_Connection]](list)
+        self._idle = defaultdict[Site, list[_Connection]](list)
         self._resting = 0
         self._slots = asyncio.Semaphore(CONNECTIONS)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        place = request.url.raw_scheme, request.url.raw_host, request.url.port
+    async def exchange(self, site: Site, request: bytes) -> "Exchange":
+        """Send a request, as it stands on the wire, and wait for the beginning of its answer."""
         await self._slots.acquire()
         connection = None
         try:
-            connection = self._kept(place) or await _opened(request.url, self._allowed)
+            connection = self._kept(site) or await _opened(site, self._allowed)
             answer = await connection.ask(request)
         except BaseException:
             if connection is not None:
                 connection.close()
             self._slots.release()
             raise
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer, connection, place, self))
+        return Exchange(answer, connection, site, self)
 
-    def _kept(self, place: Place) -> "_Connection | None":
-        while place in self._idle:
-            connection = self._taken(place)
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        site, target = split(str(request.url))
+        body = await request.aread()
+        exchange = await self.exchange(site, written(request.method, target, request.headers.raw, body))
+        return httpx.Response(exchange.status, headers=exchange.headers, stream=_Stream(exchange))
+
+    def _kept(self, site: Site) -> "_Connection | None":
+        while site in self._idle:
+            connection = self._taken(site)
             if connection.is_fit and time.monotonic() - connection.rested < KEPT:
                 return connection
             connection.close()
         return None
 
-    def _taken(self, place: Place) -> "_Connection":
-        """The one that rested last, of those to a place."""
-        idle = self._idle[place]
+    def _taken(self, site: Site) -> "_Connection":
+        """The one that rested last, of those to a site."""
+        idle = self._idle[site]
         connection = idle.pop()
         self._resting -= 1
         if not idle:
-            del self._idle[place]
+            del self._idle[site]
         return connection
 
-    def release(self, connection: "_Connection", place: Place) -> None:
+    def release(self, connection: "_Connection", site: Site) -> None:
         """Its answer was read, or given up."""
         self._slots.release()
         if not connection.is_fit:
             connection.close()
             return
         connection.rested = time.monotonic()
-        self._idle[place].append(connection)
+        self._idle[site].append(connection)
         self._resting += 1
         if self._resting > CONNECTIONS:
             self._taken(next(iter(self._idle))).close()
@@ -100,24 +104,37 @@ class AsyncTransport(httpx.AsyncBaseTransport):
             self._taken(next(iter(self._idle))).close()
 
 
-class _Body(httpx.AsyncByteStream):
-    """The body of an answer as it comes, and what becomes of its connection."""
+class Exchange:
+    """An answer whose head is there: its body as it comes, and what becomes of the connection."""
 
-    def __init__(self, answer: "_Answer", connection: "_Connection", place: Place, transport: AsyncTransport) -> None:
-        self._answer, self._connection, self._place, self._transport = answer, connection, place, transport
+    def __init__(self, answer: "_Answer", connection: "_Connection", site: Site, transport: AsyncTransport) -> None:
+        self.status, self.headers = answer.status, answer.headers
+        self._answer, self._connection, self._site, self._transport = answer, connection, site, transport
         self._is_closed = False
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while (chunk := self._answer.taken()) or not self._answer.is_whole:
-            if chunk:
-                yield chunk
-            else:
-                await self._connection.more()
+    async def more(self) -> bytes:
+        """What of the body has come since the last time; none: that was all."""
+        while not (chunk := self._answer.taken()) and not self._answer.is_whole:
+            await self._connection.more()
+        return chunk
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
+        """The answer was read, or is given up."""
         if not self._is_closed:
             self._is_closed = True
-            self._transport.release(self._connection, self._place)
+            self._transport.release(self._connection, self._site)
+
+
+class _Stream(httpx.AsyncByteStream):
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while chunk := await self._exchange.more():
+            yield chunk
+
+    async def aclose(self) -> None:
+        self._exchange.close()
 
 
 class _Answer:
@@ -223,10 +240,10 @@ class _Connection(asyncio.Protocol):
     def close(self) -> None:
         self._transport.abort()
 
-    async def ask(self, request: httpx.Request) -> _Answer:
+    async def ask(self, request: bytes) -> _Answer:
         """The beginning of the answer, up to its body."""
         answer = self._answer = _Answer()
-        self._transport.write(b"".join(_written(request)))
+        self._transport.write(request)
         while not answer.is_begun:
             await self.more()
         return answer
@@ -285,18 +302,16 @@ class _Connection(asyncio.Protocol):
                 self._waiter.set_result(None)
 
 
-def _written(request: httpx.Request) -> Iterator[bytes]:
-    yield b"%b %b HTTP/1.1\r\n" % (request.method.encode(), request.url.raw_path)
-    for name, value in request.headers.raw:
-        yield b"%b: %b\r\n" % (name, value)
-    yield b"\r\n"
-    yield request.content
+def written(method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes | None) -> bytes:
+    """A request as it stands on the wire."""
+    lines = [b"%b: %b\r\n" % header for header in headers]
+    return b"".join((method.encode(), b" ", target, b" HTTP/1.1\r\n", *lines, b"\r\n", body or b""))
 
 
-async def _opened(url: httpx.URL, allowed: Allowed) -> _Connection:
+async def _opened(site: Site, allowed: Allowed) -> _Connection:
     """A connection to the first address that answers, of those that are permitted."""
-    loop, door = asyncio.get_running_loop(), Door(url, allowed)
-    host, port, context = door.host, door.port, tls() if url.scheme == "https" else None
+    loop, door = asyncio.get_running_loop(), Door(site, allowed)
+    host, port, context = door.host, door.port, tls() if site.scheme == "https" else None
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         permitted = [info for info in found if door.permits(str(info[4][0]))]

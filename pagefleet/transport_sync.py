@@ -1,21 +1,23 @@
-"""What httpx sends by for plain `for`: httpcore, as httpx' own transport, with sockets of ours."""
+"""HTTP for plain `for`: httpcore, as in httpx' own transport, with sockets of ours."""
 
 import socket
 import ssl
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from types import TracebackType
+from typing import Any, Self
 
 import httpcore
 import httpx
 
 from pagefleet.addresses import Allowed, Door
 from pagefleet.transport import CONNECTIONS, tls
+from pagefleet.url import Site
 
 
-class SyncTransport(httpx.BaseTransport):
-    """httpcore's, with a time limit for the whole of an answer: `extensions["seconds"]`."""
+class SyncTransport:
+    """httpcore's pool, with a time limit for the whole of an answer."""
 
     def __init__(self, allowed: Allowed) -> None:
         self._allowed = allowed
@@ -24,23 +26,34 @@ class SyncTransport(httpx.BaseTransport):
             ssl_context=tls(), keepalive_expiry=30.0, max_connections=CONNECTIONS, network_backend=self._sockets
         )
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Raises `Stop` when the host may not be connected to."""
-        door = self._sockets.door = Door(request.url, self._allowed)
-        self._sockets.deadline = time.monotonic() + request.extensions["seconds"]
-        url, stream = request.url, cast("httpx.SyncByteStream", request.stream)
-        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+    def exchange(
+        self,
+        site: Site,
+        method: str,
+        target: bytes,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes | None,
+        seconds: float,
+    ) -> "ExchangeSync":
+        """Send a request, and wait for the beginning of its answer, all of which must have come within so many seconds.
+        Raises `Stop` when the host may not be connected to."""
+        door = self._sockets.door = Door(site, self._allowed)
+        self._sockets.deadline = time.monotonic() + seconds
+        url = httpcore.URL(scheme=site.scheme.encode(), host=site.host.encode(), port=site.port, target=target)
         try:
             with _as_httpx():
-                answer = self._pool.handle_request(
-                    httpcore.Request(request.method, target, headers=request.headers.raw, content=stream)
-                )
+                request = httpcore.Request(method, url, headers=headers, content=body)
+                return ExchangeSync(self._pool.handle_request(request))
         except Exception:
             door.check()
             raise
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer))
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._pool.close()
 
 
@@ -66,8 +79,11 @@ def _as_httpx() -> Generator[None]:
         raise kind(str(error)) from error
 
 
-class _Body(httpx.SyncByteStream):
+class ExchangeSync:
+    """An answer whose head is there, and its body as it comes."""
+
     def __init__(self, answer: httpcore.Response) -> None:
+        self.status, self.headers = answer.status, answer.headers
         self._answer = answer
 
     def __iter__(self) -> Iterator[bytes]:
@@ -75,6 +91,7 @@ class _Body(httpx.SyncByteStream):
             yield from self._answer.iter_stream()
 
     def close(self) -> None:
+        """The answer was read, or is given up."""
         self._answer.close()
 
 

@@ -85,9 +85,12 @@ class DataHalf(Scripts):
     def _script(self, name: str) -> str:
         return data_half(name)
 
-    def _made(self, name: str, keys: Sequence[str], *args: bytes | str | float) -> Callable[[], Awaitable[Any]]:
+    def _made(
+        self, name: str, keys: Sequence[str], *args: bytes | str | float, documents: Sequence[bytes] = ()
+    ) -> Callable[[], Awaitable[Any]]:
         here = key_slot(keys[0].encode())
-        call = super()._made(name, [key for key in keys if key_slot(key.encode()) == here], *args)
+        mine = [key for key in keys if key_slot(key.encode()) == here]
+        call = super()._made(name, mine, *args, documents=documents)
 
         async def both() -> Any:
             answer, commands = await call()

@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
-import httpx
-
 from pagefleet.addresses import Allowed, allowed_here
 from pagefleet.crawl import Limits
 from pagefleet.errors import Stop
@@ -12,6 +10,7 @@ from pagefleet.fetch import Reply, Send, Wait
 from pagefleet.http import open_client, send
 from pagefleet.probe.finding import Probed
 from pagefleet.probe.inquiry import crawlable, inquire
+from pagefleet.transport import AsyncTransport
 
 PATIENCE = 60.0
 """Seconds: somebody sits there and waits."""
@@ -26,7 +25,7 @@ async def probe(
     url: str,
     headers: Mapping[str, str] | None = None,
     *,
-    client: httpx.AsyncBaseTransport | None = None,
+    client: AsyncTransport | None = None,
     say: Callable[[str], None] = _ignore,
 ) -> Probed:
     """Find out how a URL is paginated, with few requests, one at a time.
@@ -51,7 +50,7 @@ async def probe(
             await ours.aclose()
 
 
-async def _done(step: Send | Wait, client: httpx.AsyncBaseTransport, say: Callable[[str], None]) -> Reply:
+async def _done(step: Send | Wait, client: AsyncTransport, say: Callable[[str], None]) -> Reply:
     if isinstance(step, Send):
         return await send(client, step.request, LIMITS)
     seconds = step.cause.seconds

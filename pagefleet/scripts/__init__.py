@@ -95,14 +95,18 @@ class Scripts:
         self._line = Line(redis)
         self._patience = patience
 
-    async def _run(self, name: str, keys: Sequence[str], *args: bytes | str | float) -> Any:
-        call = self._made(name, keys, *args)
+    async def _run(
+        self, name: str, keys: Sequence[str], *args: bytes | str | float, documents: Sequence[bytes] = ()
+    ) -> Any:
+        call = self._made(name, keys, *args, documents=documents)
         return await patiently(call, f"the {name} script", self._patience)
 
-    def _made(self, name: str, keys: Sequence[str], *args: bytes | str | float) -> Callable[[], Awaitable[Any]]:
+    def _made(
+        self, name: str, keys: Sequence[str], *args: bytes | str | float, documents: Sequence[bytes] = ()
+    ) -> Callable[[], Awaitable[Any]]:
         """A call of a script, to be made as often as need be."""
         text = self._script(name)
-        command = packed(b"EVALSHA", digest(text), len(keys), *keys, *args)
+        command = packed(b"EVALSHA", digest(text), len(keys), *keys, *args, documents=documents)
 
         async def call() -> Any:
             try:
@@ -158,7 +162,7 @@ class Scripts:
             *((encode(lost.cursor), lost.reason.encode(errors="backslashreplace")) if lost else ("", "")),
             part.fields,
         )
-        answer, state, documents, backlog = await self._run("commit", slice_.all(), *args, *part.arguments)
+        answer, state, documents, backlog = await self._run("commit", slice_.all(), *args, documents=part.arguments)
         return Committed(_text(answer), _text(state), documents, backlog)
 
     async def split(

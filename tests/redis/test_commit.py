@@ -169,7 +169,7 @@ async def test_a_commit_from_elsewhere_is_a_conflict(redis_url: str, change: dic
         hand = await c.lease()
         part = hand.part()
         before = await c.dump()
-        assert (await c.send(hand, replace(part, before=replace(part.before, **change)))).answer == "conflict"  # type: ignore[arg-type]
+        assert (await c.send(hand, replace(part, before=replace(part.before, **change)))).answer == "conflict"
         assert await c.dump() == before
 
 

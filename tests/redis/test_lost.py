@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pagefleet_worker.slice import Slice
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from pagefleet.connection import open_redis
+from pagefleet.connection import open_pool
 from pagefleet.errors import RedisUnusable
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Page
@@ -157,8 +157,8 @@ def test_a_connection_that_was_closed_meanwhile_is_opened_again(redis_url: str, 
     """uvloop has an error of its own for it, and workers ended by that."""
 
     async def lost() -> None:
-        redis = open_redis(redis_url)
-        connection: Any = await redis.connection_pool.get_connection()
+        pool: Any = open_pool(redis_url)  # typed as the synchronous one
+        connection = await pool.get_connection()
 
         async def ping() -> Any:
             await connection.send_command("PING")
@@ -170,8 +170,7 @@ def test_a_connection_that_was_closed_meanwhile_is_opened_again(redis_url: str, 
         with pytest.raises(RedisConnectionError):
             await ping()
         assert await ping() == b"PONG"
-        await connection.disconnect()
-        await redis.aclose(close_connection_pool=True)
+        await pool.disconnect()
 
     with asyncio.Runner(loop_factory=fast_loop() if is_fast else None) as runner:
         runner.run(lost())

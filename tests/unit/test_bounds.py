@@ -268,7 +268,7 @@ def test_nothing_is_compressed_twice() -> None:
         (b'[{"a":' * 33 + b"1" + b"}]" * 33, "nested deeper than limits.depth = 64"),
         (b'["[",{"]":' + b"[" * 63 + b'"{"' + b"]" * 63 + b"}]", "nested deeper than limits.depth = 64"),
         (b"[[],[[]]," * 64 + b"[]" + b"]" * 64, "nested deeper than limits.depth = 64"),
-        (b"[" + b"[]," * 4_000_000 + b"[]]", "holds more than 4,000,000 arrays and objects"),
+        (b'{"]":' * 65 + b"1" + b"}" * 65, "nested deeper than limits.depth = 64"),
         (b"[" * 64 + b"]" * 64, ""),
         (b'["' + b"[" * 1000 + b'"]', ""),
         (b'["' + b"[" * 1000 + b"]" * 1000 + b'"]', ""),
@@ -280,6 +280,30 @@ def test_nothing_is_compressed_twice() -> None:
 def test_depth(body: bytes, said: str) -> None:
     with pytest.raises(Stop, match=said) if said else nullcontext():
         Bounds().check_depth(body)
+
+
+@pytest.mark.invariant("S-5")
+@pytest.mark.parametrize(
+    "page",
+    [
+        b'{"next": 1, "items": [1, %b]}',
+        b'{"next": %b, "items": [1]}',
+    ],
+)
+def test_the_depth_of_what_is_read_of_a_page(page: bytes) -> None:
+    decoder = Decoder("items", ["next"])
+    assert decoder.decode(page % (b"[" * 64 + b"]" * 64)).documents[0] == b"1"
+    with pytest.raises(Stop, match=r"nested deeper than limits.depth = 64"):
+        decoder.decode(page % (b"[" * 65 + b"]" * 65))
+    for depth in (2_000, 200_000):
+        with pytest.raises(Stop, match=r"nested deeper than|nested too deep"):
+            decoder.decode(page % (b"[" * depth + b"]" * depth))
+
+
+@pytest.mark.invariant("S-5")
+def test_the_number_of_containers() -> None:
+    with pytest.raises(Stop, match=r"holds more than 4,000,000 arrays and objects"):
+        Decoder("$").decode(b"[" + b"[]," * 4_000_000 + b"[]]")
 
 
 VALUES = st.recursive(

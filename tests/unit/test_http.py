@@ -129,19 +129,17 @@ def test_no_cookie_is_kept(ask: Ask) -> None:
     assert b"user-agent: pagefleet/" in first.lower()
 
 
+async def test_an_httpx_client_may_use_our_transport(server: Api) -> None:
+    async with httpx.AsyncClient(transport=open_client()) as client:
+        answer = await client.get(f"{server.url}/c/x", params={"count": 3})
+        assert answer.status_code == httpx.codes.OK
+        assert document("x", 2) in answer.content
+        await client.post(f"{server.url}/c/x", content=b"what was sent")
+        assert server.connections == 1
+    assert [(one.method, one.body) for one in server.asked("/c/x")] == [("GET", ""), ("POST", "what was sent")]
+
+
 # Bounds
-
-
-async def test_httpx_has_no_time_limit_of_its_own() -> None:
-    """Its default of 5 seconds would come before `limits.seconds`."""
-    asked: list[httpx.Request] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request)
-        return httpx.Response(200, stream=httpx.ByteStream(b""))
-
-    await send(httpx.MockTransport(answer), get("http://a.example"), Limits())
-    assert "timeout" not in asked[0].extensions
 
 
 @pytest.mark.invariant("S-4")

@@ -1,19 +1,23 @@
 """A window of pages: several at once, and the same documents in the same order as one after the other."""
 
 import asyncio
+import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pagefleet import Crawl, documents
+from pagefleet.addresses import Allowed
 from pagefleet.errors import Stop
 from pagefleet.page import Checkpoint
 from pagefleet.pages import Pages
+from pagefleet.transport import AsyncTransport
+from pagefleet.url import Site
 from tests.api import Api, api, description, document
 
 STYLES = {
@@ -96,29 +100,39 @@ async def test_left_early_it_leaves_nothing(server: Api) -> None:
     assert {task.get_name() for task in asyncio.all_tasks()} & {"a page of the window", "the next page"} == set()
 
 
-class Shifting(httpx.AsyncBaseTransport):
+class Shifting(AsyncTransport):
     """At the seam: a collection by offset whose pages are of any size, and whose answers come in any order."""
 
     def __init__(self, sizes: list[int], turns: list[int], count: int) -> None:
+        super().__init__(Allowed())
         self._sizes, self._turns, self._count = sizes, turns, count
         self.asked = 0
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def exchange(self, site: Site, request: bytes) -> Any:
         number, self.asked = self.asked, self.asked + 1
         for _ in range(self._turns[number % len(self._turns)]):
             await asyncio.sleep(0)
-        offset = int(request.url.params["offset"])
+        found = re.search(rb"offset=(\d+)", request)
+        assert found
+        offset = int(found[1])
         size = self._sizes[offset % len(self._sizes)]
-        body = b"[%s]" % b",".join(b"%d" % n for n in range(offset, min(offset + size, self._count)))
-        return httpx.Response(200, stream=_Bytes(body))
+        return Body(b"[%s]" % b",".join(b"%d" % n for n in range(offset, min(offset + size, self._count))))
 
 
-class _Bytes(httpx.AsyncByteStream):
-    def __init__(self, body: bytes) -> None:
-        self._body = body
+@dataclass
+class Body:
+    """Of an answer, at once."""
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self._body
+    body: bytes
+    status: int = 200
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+    async def more(self) -> bytes:
+        chunk, self.body = self.body, b""
+        return chunk
+
+    def close(self) -> None:
+        """There is nothing to be given back."""
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)

@@ -4,14 +4,13 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
-import httpx
-
 from pagefleet.addresses import Allowed
 from pagefleet.crawl import Crawl
 from pagefleet.credentials import written
 from pagefleet.http import open_client
 from pagefleet.pages import Source
 from pagefleet.settings import ALL, Settings
+from pagefleet.transport import AsyncTransport
 
 
 class Clients:
@@ -21,10 +20,10 @@ class Clients:
         self._allowed = Allowed.parse(settings.allow)
         self._typed, _, places = settings.typed.partition(" ")
         self._places = Allowed.parse(places)
-        self._clients: dict[Allowed, httpx.AsyncBaseTransport] = {}
+        self._clients: dict[Allowed, AsyncTransport] = {}
         self._stack = AsyncExitStack()
 
-    def of(self, crawl: str, source: Source) -> httpx.AsyncBaseTransport:
+    def of(self, crawl: str, source: Source) -> AsyncTransport:
         """The client of a crawl by its id."""
         places = Allowed()
         if self._typed == ALL and isinstance(source, Crawl):
@@ -33,7 +32,7 @@ class Clients:
             places = self._places
         return self._open(self._allowed | places)
 
-    def _open(self, allowed: Allowed) -> httpx.AsyncBaseTransport:
+    def _open(self, allowed: Allowed) -> AsyncTransport:
         if allowed not in self._clients:
             self._clients[allowed] = open_client(allowed)
             self._stack.push_async_callback(self._clients[allowed].aclose)
