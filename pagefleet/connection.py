@@ -4,7 +4,6 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -27,7 +26,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from pagefleet.errors import RedisUnusable
-from pagefleet.tasks import TimeLimit
+from pagefleet.tasks import TimeLimits
 
 PASSING = (
     RedisConnectionError,
@@ -139,12 +138,13 @@ class Line:
     def __init__(self, redis: Redis) -> None:
         self._pool: Any = redis.connection_pool  # typed as the synchronous one
         self._free: list[Any] = []
+        self._limits = TimeLimits()
 
     async def call(self, command: bytes) -> Any:
         """The answer; raises what redis-py raises, and never sends anything twice."""
         connection = self._free.pop() if self._free else await self._taken()
         try:
-            with TimeLimit(ANSWER):
+            with self._limits.within(ANSWER):
                 await connection.send_packed_command(command, check_health=False)  # it connects again where it must
                 return await connection.read_response()
         except TimeoutError as error:
@@ -163,14 +163,22 @@ def packed(*arguments: bytes | str | float, documents: Sequence[bytes] = ()) -> 
     texts = [one if isinstance(one, bytes) else str(one).encode() for one in arguments]
     texts += documents
     parts = [b""] * (2 * len(texts))
-    parts[::2], parts[1::2] = list(map(_length, map(len, texts))), texts
+    parts[::2], parts[1::2] = list(map(_lengths.__getitem__, map(len, texts))), texts
     return b"".join([b"*%d" % len(texts), *parts, b"\r\n"])
 
 
-@lru_cache(maxsize=4096)
-def _length(length: int) -> bytes:
-    """What stands before an argument."""
-    return b"\r\n$%d\r\n" % length
+class _Lengths(dict[int, bytes]):
+    """What stands before an argument of so many bytes."""
+
+    def __missing__(self, length: int) -> bytes:
+        text = b"\r\n$%d\r\n" % length
+        if len(self) < MOST_LENGTHS:
+            self[length] = text
+        return text
+
+
+MOST_LENGTHS = 4096
+_lengths = _Lengths()
 
 
 async def check(redis: Redis, url: str) -> None:

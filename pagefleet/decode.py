@@ -115,11 +115,11 @@ class Decoder:
         if not is_array(found):
             raise self._missing(body, "an object")
         raws = {member: _walk(tree, names) for member, names in self._members.items()}
-        members = {name: mend(bytes(raw)) for name, raw in raws.items() if isinstance(raw, msgspec.Raw)}
+        members = {name: mend(raw) for name, raw in raws.items() if isinstance(raw, msgspec.Raw)}
         for text in members.values():
             bounds.check_depth(text)
         return Decoded(
-            documents=bounds.checked([mend(bytes(raw)) for raw in found]),
+            documents=bounds.checked(list(map(mend, found))),
             members={name: as_value(text) for name, text in members.items()},
         )
 
@@ -175,7 +175,7 @@ SURROGATE = re.compile(rb"\\u([dD])(?=[89a-fA-F])")
 STAND_IN = re.compile(rb"\\u([eE])(?=[89a-fA-F])")
 
 
-def taken_apart(decode: Callable[[bytes], T], body: bytes) -> tuple[T, Callable[[bytes], bytes]]:
+def taken_apart(decode: Callable[[bytes], T], body: bytes) -> tuple[T, Callable[[msgspec.Raw], bytes]]:
     """What msgspec makes of a body, and what makes its slices the body's own bytes again.
 
     A server that cuts strings by UTF-16 units sends half an emoji, `"\\ud83d"`. That is JSON, but not to msgspec, which
@@ -189,7 +189,7 @@ def taken_apart(decode: Callable[[bytes], T], body: bytes) -> tuple[T, Callable[
         if not SURROGATE.search(body) or STAND_IN.search(body):
             raise
         tree = decode(SURROGATE.sub(lambda found: b"\\u" + (b"e" if found[1] == b"d" else b"E"), body))
-        return tree, lambda part: STAND_IN.sub(lambda found: b"\\u" + (b"d" if found[1] == b"e" else b"D"), part)
+        return tree, lambda part: STAND_IN.sub(lambda found: b"\\u" + (b"d" if found[1] == b"e" else b"D"), bytes(part))
 
 
 DIGITS = 4300
@@ -264,7 +264,7 @@ def raw_at(document: bytes, names: Names) -> bytes | None:
         return None
     for _ in names:
         tree = getattr(tree, "m0", None)  # the one member that is asked for
-    return mend(bytes(tree)) if isinstance(tree, msgspec.Raw) else None
+    return mend(tree) if isinstance(tree, msgspec.Raw) else None
 
 
 _object, _array = msgspec.json.Decoder(dict[str, msgspec.Raw]), msgspec.json.Decoder(list[msgspec.Raw])

@@ -59,11 +59,18 @@ class Reader:
 
     def read(self, response: Response, bounds: Bounds = DEFAULT) -> Decoded:
         """The documents of a response; raises `Stop` when it is not what it should be."""
-        kind = response.headers.get("content-type", "").lower()
-        name: str = self._format
-        if self._is_auto:
-            name = next((found for pattern, found in CONTENT_TYPES if pattern.match(kind)), name)
-        return _decoder(name, *self._given).decode(_in_utf8(response.body, kind, name), bounds)
+        declared, charset = _declared(response.headers.get("content-type", ""))
+        name = declared if self._is_auto and declared else self._format
+        return _decoder(name, *self._given).decode(_in_utf8(response.body, charset, name), bounds)
+
+
+@lru_cache(maxsize=256)
+def _declared(content_type: str) -> tuple[str, str]:
+    """Format and charset, where it says so."""
+    kind = content_type.lower()
+    charset = CHARSET.search(kind)
+    name = next((found for pattern, found in CONTENT_TYPES if pattern.match(kind)), "")
+    return name, charset[1] if charset else ""
 
 
 @lru_cache(maxsize=256)
@@ -230,11 +237,10 @@ UNFIT = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unico
 """Python's, but no character sets of pages."""
 
 
-def _in_utf8(body: bytes, content_type: str, name: str) -> bytes:
+def _in_utf8(body: bytes, declared: str, name: str) -> bytes:
     """The body in UTF-8, if it says that it is in something else. XML and HTML say so themselves, unless the header
     does."""
-    found = CHARSET.search(content_type)
-    charset = found[1] if found else _detected(body, name)
+    charset = declared or _detected(body, name)
     if charset in ("utf-8", "utf8", "us-ascii", ""):
         is_said = charset and (name == "html" or (name == "xml" and _is_utf8(body)))
         return _marked(body, name) if is_said else body

@@ -15,7 +15,6 @@ from pagefleet.fetch import is_answer
 from pagefleet.inflate import Inflater, Uninflatable
 from pagefleet.page import Request, Response
 from pagefleet.secrets import header, reveal, with_secrets
-from pagefleet.tasks import TimeLimit
 from pagefleet.transport import AsyncTransport, written
 from pagefleet.url import Site, parsed, safe, split
 
@@ -47,7 +46,7 @@ async def send(client: AsyncTransport, request: Request, limits: Limits) -> Resp
     started = time.monotonic()
     try:
         site, target, head, content = outgoing(request)
-        with TimeLimit(limits.seconds):
+        with client.time_limits.within(limits.seconds):
             answer = await client.exchange(site, written(request.method, target, head, content))
             try:
                 headers = _headers(answer.headers)
@@ -122,7 +121,8 @@ class _Body:
 
     def __init__(self, request: Request, headers: Mapping[str, str], limits: Limits) -> None:
         self._request, self._limits = request, limits
-        self._inflater = Inflater(headers.get("content-encoding", ""))
+        encoding = headers.get("content-encoding", "")
+        self._inflater = Inflater(encoding) if encoding else None
         self._came, self._size, self._pieces = 0, 0, list[bytes]()
         length = headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length[:20]) > limits.body:
@@ -133,7 +133,7 @@ class _Body:
         self._came += len(chunk)
         if self._came > self._limits.body:  # also of what decompresses to nothing
             raise self._too_large()
-        for piece in self._inflater.feed(chunk):
+        for piece in self._inflater.feed(chunk) if self._inflater else (chunk,):
             self._pieces.append(piece)
             self._size += len(piece)
             if self._size > self._limits.body:
@@ -148,7 +148,8 @@ class _Body:
 
     def whole(self) -> bytes:
         """Raises `Uninflatable` when something is missing."""
-        self._inflater.end()
+        if self._inflater:
+            self._inflater.end()
         return b"".join(self._pieces)
 
 

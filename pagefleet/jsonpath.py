@@ -88,7 +88,7 @@ class _Slices:
     def _parts_of(self, location: Location) -> Mapping[Any, bytes]:
         if location not in self._parts:
             found, mend = taken_apart(_named, self.at(location))
-            self._parts[location] = {name: mend(bytes(part)) for name, part in found}
+            self._parts[location] = {name: mend(part) for name, part in found}
         return self._parts[location]
 
 

@@ -12,6 +12,8 @@ from pagefleet.paginators import Answer
 from pagefleet.redaction import cut, quoted
 from pagefleet.url import safe
 
+NO_CONTENT, MULTIPLE_CHOICES = int(HTTPStatus.NO_CONTENT), int(HTTPStatus.MULTIPLE_CHOICES)
+
 
 class Reading:
     """Reads the responses of one crawl."""
@@ -25,7 +27,7 @@ class Reading:
         check_passing(response)
         _check_status(request, response)
         self._check_error(response)
-        if response.status == HTTPStatus.NO_CONTENT:
+        if response.status == NO_CONTENT:
             return Decoded([], {})
         try:
             return self._reader.read(response, self._bounds)
@@ -47,7 +49,7 @@ class Reading:
 
 
 def _check_status(request: Request, response: Response) -> None:
-    if response.status >= HTTPStatus.MULTIPLE_CHOICES:
+    if response.status >= MULTIPLE_CHOICES:
         advice = {401: "check the credentials", 403: "check the credentials", 404: "check the crawl's url"}
         hint = advice.get(response.status, "the server will not answer this request")
         raise Stop(f"fetching {safe(request.url)}: the server answered {response.status} {head(response)!r}; {hint}")

@@ -3,7 +3,6 @@ fastest loop there is."""
 
 import asyncio
 import importlib.util
-import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -43,32 +42,64 @@ async def ended(task: asyncio.Future[Any]) -> None:
         task.exception()  # seen, so that asyncio does not complain of it
 
 
-class TimeLimit:
-    """`asyncio.timeout` for what is nearly always done long before: `with TimeLimit(5.0): await ...`; raises
+class TimeLimits:
+    """`asyncio.timeout` for what is nearly always done long before: `with limits.within(5.0): await ...` raises
     `TimeoutError`.
 
-    All limits of a loop share one timer, which is set anew when it rings. With one each, and asyncio's, they take three
-    times as long.
+    All limits of one holder share one timer, which is set anew when it rings: with one each, and asyncio's, they take
+    three times as long. It belongs to the loop in which it is used first.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self) -> None:
+        self._running = set[_Limit]()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def within(self, seconds: float) -> "_Limit":
+        """Cuts the block off after so many seconds."""
+        return _Limit(self, seconds)
+
+    def add(self, limit: "_Limit", loop: asyncio.AbstractEventLoop) -> None:
+        """It has begun."""
+        self._running.add(limit)
+        if self._timer is None or limit.end < self._timer.when():
+            self._ring_at(limit.end, loop)
+
+    def discard(self, limit: "_Limit") -> None:
+        """It is over."""
+        self._running.discard(limit)
+
+    def _ring_at(self, end: float, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(end, self._ring, loop)
+
+    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        now = loop.time()
+        for limit in [limit for limit in self._running if limit.end <= now]:
+            self._running.discard(limit)
+            limit.cut_off()
+        if self._running:
+            self._ring_at(min(limit.end for limit in self._running), loop)
+
+
+class _Limit:
+    def __init__(self, limits: TimeLimits, seconds: float) -> None:
+        self._limits = limits
         self._seconds = seconds
         self._is_over = False
 
     def __enter__(self) -> None:
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("a time limit outside of a task")
-        self._task, self._cancelled_before = task, task.cancelling()
         loop = asyncio.get_running_loop()
+        task: Any = asyncio.current_task(loop)
+        self._task, self._cancelled_before = task, task.cancelling()
         self.end = loop.time() + self._seconds
-        self._running = _running.get(loop) or _running.setdefault(loop, _Running(loop))
-        self._running.add(self)
+        self._limits.add(self, loop)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._running.discard(self)
+        self._limits.discard(self)
         if self._is_over and self._task.uncancel() <= self._cancelled_before and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
@@ -76,33 +107,3 @@ class TimeLimit:
         """The time is over."""
         self._is_over = True
         self._task.cancel()
-
-
-class _Running(set[TimeLimit]):
-    """The limits of one loop, and its timer: it rings when the first of them may be over."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = weakref.proxy(loop)
-        self._timer: asyncio.TimerHandle | None = None
-
-    def add(self, limit: TimeLimit) -> None:
-        super().add(limit)
-        if self._timer is None or limit.end < self._timer.when():
-            self._ring_at(limit.end)
-
-    def _ring_at(self, end: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(end, self._ring)
-
-    def _ring(self) -> None:
-        self._timer = None
-        now = self._loop.time()
-        for limit in [limit for limit in self if limit.end <= now]:
-            self.discard(limit)
-            limit.cut_off()
-        if self:
-            self._ring_at(min(limit.end for limit in self))
-
-
-_running = weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Running]()

@@ -20,6 +20,7 @@ import httpx
 from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVariableType]  # a tuple without its types
 
 from pagefleet.addresses import Allowed, Door
+from pagefleet.tasks import TimeLimits
 from pagefleet.url import Site, split
 
 CONNECTIONS = 256
@@ -31,6 +32,8 @@ HEADERS, HEADER = 100, 8190
 OVERHEAD = 1024**2
 """Bytes of an answer that belong to no body and to no header: interim answers, sizes of chunks, trailers. One for each
 byte of the body is free."""
+FINAL = 200
+"""The least status of an answer that is the last one to its request."""
 AHEAD = 256 * 1024
 """Bytes of a body that nobody has taken yet; then the server waits."""
 FALLBACK_DELAY = 0.25
@@ -45,6 +48,7 @@ class AsyncTransport(httpx.AsyncBaseTransport):
     """
 
     def __init__(self, allowed: Allowed) -> None:
+        self.time_limits = TimeLimits()
         self._allowed = allowed
         self._idle = defaultdict[Site, list[_Connection]](list)
         self._resting = 0
@@ -206,7 +210,7 @@ class _Answer:
 
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
-        self._is_interim = self.status < httpx.codes.OK
+        self._is_interim = self.status < FINAL
         self.is_begun = not self._is_interim
 
     def on_body(self, body: bytes) -> None:

@@ -95,11 +95,12 @@ class Watch:
 
 
 class Digest:
-    """The digest of documents, as they are added."""
+    """The digest of documents, as they are added behind these."""
 
-    def __init__(self) -> None:
+    def __init__(self, documents: Sequence[bytes] = ()) -> None:
         self._whole, self._last = xxh3_64(), b""
         self._is_empty = True
+        self.add(documents)
 
     def add(self, documents: Sequence[bytes]) -> str:
         """These, too; answers the digest of all so far."""

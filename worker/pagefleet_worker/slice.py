@@ -178,13 +178,16 @@ class Slice:
         """A page of which a part is delivered begins with that part. With each part goes the digest of the page up to
         there, by which the next worker knows it again."""
         before, documents = self.checkpoint, page.documents
-        done = Digest()
-        done.add(documents[: before.index])
+        done: Digest | None = None
         whole = Checkpoint(before.page + 1, 0, page.cursor)
         while True:
             end = self._end_of_part(documents, before.index)
             is_whole = end >= len(documents)
-            so_far = page.digest if is_whole else done.add(documents[before.index : end])
+            if is_whole:
+                so_far = page.digest
+            else:
+                done = done or Digest(documents[: before.index])
+                so_far = done.add(documents[before.index : end])
             after = whole if is_whole else Checkpoint(before.page, end, before.cursor)
             yield Part(
                 commit=f"{self._fence[:16]}-{self._commits}",
