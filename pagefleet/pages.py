@@ -87,7 +87,8 @@ class Pages:
             self._is_over = True
             raise
         self._ahead, self._is_over = None, page.is_last
-        self.ahead()
+        if self.ahead():
+            await asyncio.sleep(0)  # its request goes out before this page is worked on
         return page
 
     def ahead(self) -> asyncio.Task[Page] | None:

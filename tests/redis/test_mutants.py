@@ -81,7 +81,8 @@ end
 LENGTH = "local length = redis.call('XLEN', documents)\n"
 CURSOR = """\
 redis.call('HSET', slice, 'page', ARGV[7], 'index', ARGV[8], 'cursor', ARGV[9], 'commit', ARGV[3], 'digest', ARGV[13],
-  'documents', delivered, 'until', now + ARGV[10], 'wait', ARGV[10], 'committed', now, 'rescues', 0)
+  'documents', delivered, 'pages', pages, 'bytes', bytes, 'until', now + ARGV[10], 'wait', ARGV[10], 'committed', now,
+  'rescues', 0)
 """
 CLEAR = "clear(documents, at_page, at_index)\n"
 WAITING = "  if start and redis.call('EXISTS', 'arq:job:' .. job) == 1"
@@ -162,7 +163,7 @@ MUTANTS: dict[str, tuple[Mutant, Callable[[Scene], Awaitable[str]], str]] = {
         "2 times without a rest",
     ),
     "a commit is no progress": (
-        Mutant({"commit": [(", 'committed', now, 'rescues', 0)", ", 'committed', now)")]}),
+        Mutant({"commit": [(", 'committed', now,\n  'rescues', 0)", ", 'committed', now)")]}),
         scenes.unlucky_workers,
         "snoozed in spite of a commit",
     ),
