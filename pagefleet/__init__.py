@@ -34,6 +34,8 @@ The parts, from the page outwards:
 Workers and schedulers are packages of their own, `pagefleet_worker` and `pagefleet_scheduler`; none is imported here.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from pagefleet.crawl import Crawl, Limits
 from pagefleet.crawlfile import load
 from pagefleet.embedded import embedded
@@ -54,7 +56,6 @@ from pagefleet.errors import (
     Trimmed,
 )
 from pagefleet.events import Event
-from pagefleet.fleet import Fleet, Handle
 from pagefleet.page import Document, Page, Response
 from pagefleet.pages import Documents, Pages, documents, pages
 from pagefleet.paginators import LinkHeader, NextCursor, NextUrl, Offset, PageNumber, Single
@@ -62,6 +63,9 @@ from pagefleet.source import Client, PythonSource, source
 from pagefleet.states import State
 from pagefleet.status import Status
 from pagefleet.verdict import Finding, Verdict
+
+if TYPE_CHECKING:
+    from pagefleet.fleet import Fleet, Handle
 
 __all__ = [
     "Client",
@@ -106,3 +110,12 @@ __all__ = [
     "pages",
     "source",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What needs Redis is imported when it is asked for: to read documents takes none, and redis-py 60 ms."""
+    if name not in ("Fleet", "Handle"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pagefleet import fleet  # noqa: PLC0415
+
+    return getattr(fleet, name)

@@ -31,13 +31,13 @@ from collections.abc import AsyncGenerator, Awaitable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from redis.asyncio import Redis
-from redis.exceptions import BusyLoadingError, RedisError
-
 from pagefleet.errors import PagefleetError
+
+if TYPE_CHECKING:  # redis-py takes 60 ms, and `import pagefleet` alone needs none of it
+    from redis.asyncio import Redis
 
 POLL_SECONDS = 0.02
 ANSWER_SECONDS = 5.0
@@ -105,7 +105,9 @@ class _Home:
             socket = Path(tempfile.gettempdir(), f"pagefleet-{os.getuid()}-{name}", "redis.sock")
         return cls(place, socket, place / "server.lock", place / "redis.log")
 
-    def client(self) -> Redis:
+    def client(self) -> "Redis":
+        from redis.asyncio import Redis  # noqa: PLC0415
+
         return Redis(unix_socket_path=str(self.socket), socket_timeout=ANSWER_SECONDS)
 
     def failure(self, what: str) -> EmbeddedError:
@@ -134,6 +136,8 @@ async def _ensure_running(home: _Home, server: Path | str | None) -> None:
 
 async def _answers(home: _Home) -> bool:
     """Whether a server answers here, having loaded its data; False once none is alive."""
+    from redis.exceptions import BusyLoadingError, RedisError  # noqa: PLC0415
+
     silent_until = time.monotonic() + SILENCE_SECONDS
     while True:
         try:
@@ -170,6 +174,8 @@ async def _stop_if_last(home: _Home, users: IO[bytes]) -> None:
 
 async def _stop(home: _Home) -> None:
     """Shut the server down, which writes its append-only file out, and wait until it has gone."""
+    from redis.exceptions import RedisError  # noqa: PLC0415
+
     until = time.monotonic() + SILENCE_SECONDS
     async with home.client() as client:
         while _is_held(home.lives):
