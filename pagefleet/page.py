@@ -5,7 +5,7 @@ They are msgspec's structs, which are made in a tenth of the time that dataclass
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -21,13 +21,8 @@ class Document(bytes):
     `id` is its place in the crawl, `<page number>-<index>`, the same however often the page was fetched.
     """
 
-    id: str
-    key: str | None
-
-    def __new__(cls, data: bytes, document_id: str = "", key: str | None = None) -> Self:
-        document = super().__new__(cls, data)
-        document.id, document.key = document_id, key
-        return document
+    id: str = ""
+    key: str | None = None
 
     def json(self) -> Any:
         """The record as Python objects; floats and large exponents lose here, never in the bytes."""

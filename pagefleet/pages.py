@@ -306,4 +306,8 @@ def seen(before: Signals, page: Page) -> Signals:
 def numbered(page: Page, number: int, names: Names) -> Iterator[Document]:
     """A page's documents with their ids, and their keys where `names` leads to one."""
     for index, data in enumerate(page.documents):
-        yield Document(data, f"{number}-{index}", member(data, names) if names else None)
+        document = Document(data)
+        document.id = f"{number}-{index}"
+        if names:
+            document.key = member(data, names)
+        yield document

@@ -200,7 +200,11 @@ def place(document: str) -> tuple[int, int]:
 
 
 def _document(number: str, entry_id: str, fields: Mapping[bytes, bytes]) -> Document:
-    return Document(fields[b"d"], joined(number, entry_id), fields[b"k"].decode() if b"k" in fields else None)
+    document = Document(fields[b"d"])
+    document.id = joined(number, entry_id)
+    if b"k" in fields:
+        document.key = fields[b"k"].decode()
+    return document
 
 
 def at_once(documents: int, size: int) -> int:

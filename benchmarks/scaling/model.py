@@ -46,8 +46,8 @@ class Fleet:
     """Slices that a scheduler looks at in one sweep."""
     abreast: int = 1
     """Of these at the same time."""
-    is_eager: bool = False
-    """A sweep that found as many as that is followed by the next one at once."""
+    is_eager: bool = True
+    """A sweep that found as many as that is followed by the next one at once; False: each is followed by a rest."""
     fetch: float = 0.5
     """Until a source answers, at most: the first page of a lease waits for that alone."""
     trip: float = 0.0003

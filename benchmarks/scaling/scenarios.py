@@ -41,21 +41,19 @@ GROWING = [
     Scenario(LARGE),
 ]
 TURNED = [
-    Scenario(replace(LARGE, schedulers=8), "8 schedulers"),
     Scenario(replace(LARGE, poll=1.0), "poll 1 s"),
-    Scenario(replace(LARGE, poll=1.0, schedulers=8), "poll 1 s, 8 schedulers"),
-    Scenario(replace(LARGE, poll=1.0, sweep=0.1), "poll 1 s, sweep 0.1 s"),
+    Scenario(replace(LARGE, poll=1.0, schedulers=4), "poll 1 s, 4 schedulers"),
     Scenario(replace(LARGE, poll=1.0, lease=30.0, renew=10.0), "poll 1 s, lease 30 s, renew 10 s"),
-    Scenario(replace(LARGE, slots=1, schedulers=8), "no free slots (nobody polls, nobody takes over), 8 schedulers"),
-    Scenario(replace(LARGE, workers=200, slots=60, schedulers=8), "200 workers of 60 slots, 8 schedulers"),
+    Scenario(replace(LARGE, slots=1), "no free slots (nobody polls, nobody takes over)"),
+    Scenario(replace(LARGE, workers=200, slots=60), "200 workers of 60 slots"),
     Scenario(replace(LARGE, poll=1.0, pages=100), "poll 1 s, a fifth of the pages"),
 ]
 FEWER = replace(LARGE, workers=200, slots=60)
 CHANGED = [
     Scenario(FEWER, "as it is"),
-    Scenario(replace(FEWER, is_eager=True), "a full sweep is followed by the next at once"),
-    Scenario(replace(LARGE, poll=1.0, is_eager=True), "the same, poll 1 s"),
-    Scenario(replace(LARGE, poll=1.0, is_eager=True, abreast=20), "the same, 20 looks at a time"),
+    Scenario(replace(FEWER, is_eager=False), "a rest after each sweep"),
+    Scenario(replace(FEWER, abreast=20), "20 looks at a time"),
+    Scenario(replace(LARGE, poll=1.0, abreast=20), "the same, 10,000 workers, poll 1 s"),
 ]
 """With schedulers that there are not."""
 CURVE = (100, 300, 1000, 2000, 3000, 5000, 7000, 10_000)
@@ -75,7 +73,7 @@ def poll_cost(polls: Polls, crowd: int) -> float:
 
 def simulated(fleet: Fleet, costs: Costs, polls: Polls) -> Outcome:
     """With the cost of a poll that so many workers cause."""
-    is_late = fleet.slices / fleet.lease > fleet.schedulers * fleet.at_once / (2 * fleet.sweep)
+    is_late = not fleet.is_eager and fleet.slices / fleet.lease > fleet.schedulers * fleet.at_once / (2 * fleet.sweep)
     costs = replace(costs, poll=poll_cost(polls, fleet.workers))
     return Simulation(fleet, costs).run(LONG_WARM if is_late else WARM, COUNTED, PATIENCE)
 

@@ -18,17 +18,21 @@ from pagefleet.settings import Settings
 log = logging.getLogger("pagefleet.scheduler")
 
 AT_ONCE = 200
-"""Slices looked at in one sweep; the rest is looked at in the next."""
+"""Slices looked at in one sweep; the rest is looked at in the next, which then follows at once."""
 
 
 async def schedule(url: str, settings: Settings) -> None:
     """Sweep until cancelled; raises `RedisUnusable` when there is nothing to start on."""
-    async with open_redis(url) as redis:
+    redis = open_redis(url)
+    try:
         await check(redis, url)
         sweeper = Sweeper(redis, Scripts(redis, patience=math.inf), settings)
         while True:
-            await sweeper.sweep()
-            await asyncio.sleep(settings.sweep * random.uniform(0.7, 1.3))
+            found = await sweeper.sweep()
+            if found.total() < AT_ONCE or found["broken"]:  # what is broken stays due: without a rest, for ever at once
+                await asyncio.sleep(settings.sweep * random.uniform(0.7, 1.3))
+    finally:
+        await redis.aclose(close_connection_pool=True)
 
 
 class Sweeper:

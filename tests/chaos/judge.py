@@ -33,10 +33,7 @@ class Judge:
     async def _stream(self, one: Reading, redis: Any, truth: Mapping[str, bytes]) -> None:
         """Whole, or all behind what its reader is done with. Some of that may be there again: fetched once more for
         Redis had forgotten it, and not yet dropped again."""
-        found = [
-            Document(fields[b"d"], entry.decode(), fields[b"k"].decode())
-            for entry, fields in await redis.xrange(one.handle.keys.documents)
-        ]
+        found = list(map(_read, await redis.xrange(one.handle.keys.documents)))
         if one.given.backlog:
             trimmed = (await one.handle.status()).trimmed
             ids = list(truth)
@@ -85,3 +82,11 @@ class Judge:
     def _broken(self, one: Reading, what: str) -> None:
         self.tally["broken ledgers"] += 1
         self.faults.append(f"{one.given.name}: {what}")
+
+
+def _read(entry: tuple[bytes, Mapping[bytes, bytes]]) -> Document:
+    """As it stands in a stream."""
+    number, fields = entry
+    document = Document(fields[b"d"])
+    document.id, document.key = number.decode(), fields[b"k"].decode()
+    return document

@@ -1,16 +1,18 @@
 """Schedulers: any number of them does what one does, and a Redis that was away is no reason to rescue everybody."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from pagefleet_scheduler.scheduler import Sweeper
+from pagefleet_scheduler.scheduler import Sweeper, schedule
 
 from pagefleet.keys import SliceKeys
 from pagefleet.settings import Settings
+from pagefleet.tasks import ended
 from tests.redis.actors import LEASE, Case, Hand, case, wait_until
 
 PATIENCE = 1.0
@@ -47,6 +49,26 @@ async def test_five_schedulers_at_once_rescue_each_slice_once(redis_url: str) ->
             row = await one.row()
             assert (row["rescued"], row["leases"]) == ("1", "2")
         assert sorted(await every[0][0].jobs()) == sorted(f"{one.keys.tag}:2" for one, _ in every)
+
+
+async def test_a_sweep_that_did_not_get_through_is_followed_by_the_next_at_once(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a rest behind each, one slice a sweep, these would take ten seconds."""
+    monkeypatch.setattr("pagefleet_scheduler.scheduler.AT_ONCE", 1)
+    async with leased(redis_url, 20) as every:
+        scheduling = asyncio.create_task(schedule(redis_url, Settings(sweep=0.5)))
+        await asyncio.sleep(0.2)
+        for one, _ in every:
+            await one.run_out()
+        started = time.monotonic()
+
+        async def are_rescued() -> bool:
+            return {await one.state() for one, _ in every} == {"queued"}
+
+        await wait_until(are_rescued)
+        assert time.monotonic() - started < 5
+        await ended(scheduling)
 
 
 @pytest.mark.invariant("C-13")

@@ -1,7 +1,7 @@
 """The simulation of `docs/scaling.md`: what is known without it has to come out of it."""
 
 import statistics
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -61,12 +61,14 @@ def test_a_killed_workers_slices_go_on_within_a_lease_and_a_little() -> None:
     assert fleet.lease - fleet.renew < max(outcome.recovered) < 10
 
 
-def test_a_scheduler_looks_at_so_many_slices_a_second_and_no_more() -> None:
-    few = Fleet(workers=100, slices=5000, pages=500, slots=100, schedulers=1)
-    many = Fleet(workers=100, slices=5000, pages=500, slots=100, schedulers=4)
-    late, soon = (Simulation(fleet, costs()).run(30, 5, 60) for fleet in (few, many))
+def test_a_scheduler_that_rests_looks_at_so_many_slices_a_second_and_no_more() -> None:
+    few = Fleet(workers=100, slices=5000, pages=500, slots=100, schedulers=1, is_eager=False)
+    late, soon, quick = (
+        Simulation(fleet, costs()).run(30, 5, 60)
+        for fleet in (few, replace(few, schedulers=4), replace(few, is_eager=True))
+    )
     assert late.rates["rescue"] < few.at_once / few.sweep / 0.95
-    assert max(late.recovered) > 10 > max(soon.recovered)
+    assert max(late.recovered) > 10 > max(*soon.recovered, *quick.recovered)
 
 
 def test_workers_without_a_free_slot_do_not_poll() -> None:
