@@ -15,7 +15,7 @@ from benchmarks.subjects import of_product, run
 
 PARTS = {
     "transport: requests written, answers read by llhttp": r"pagefleet/transport\.py|httptools",
-    "httpx' objects, headers, the body within its limits": r"pagefleet/(http|inflate|secrets)\.py|httpx/",
+    "headers, the body within its limits": r"pagefleet/(http|inflate|secrets)\.py|httpx/",
     "page taken apart (msgspec), its documents checked": (
         r"pagefleet/(decode|formats|bounds|reading|jsonpath|markup)\.py|lxml"
     ),
