@@ -23,7 +23,7 @@ from pagefleet.formats import Format, Reader
 from pagefleet.hidden import CREDENTIAL, PLACEHOLDER, SECRET, check_place, is_secret, members, texts
 from pagefleet.page import Request
 from pagefleet.paginators import NextCursor, Offset, Opaque, PageNumber, Paginator, Single
-from pagefleet.paginators.places import HEADER, Found, as_form, in_body, with_own_body
+from pagefleet.paginators.places import Found, as_form, check_header, in_body, with_own_body
 from pagefleet.presets import applied
 from pagefleet.slices import Bounds as SliceBounds
 from pagefleet.slices import ByPages, ByRange, ByValues, Slices
@@ -52,8 +52,7 @@ def _url(url: str) -> str:
 
 
 def _header(name: str) -> str:
-    if not HEADER.fullmatch(name):
-        raise ValueError("write a header's name with letters, digits and dashes")
+    check_header(name)
     return name
 
 

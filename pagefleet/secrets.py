@@ -9,6 +9,7 @@ from pagefleet.decode import is_object
 from pagefleet.errors import Stop
 from pagefleet.hidden import SECRET
 from pagefleet.page import Request
+from pagefleet.paginators.places import check_header
 from pagefleet.redaction import never_say, quoted
 from pagefleet.url import safe
 
@@ -24,7 +25,11 @@ def reveal(value: str) -> str:
 
 
 def header(name: str, value: str) -> str:
-    """The same for a header's value, which cannot hold everything."""
+    """The same for a header's value, which cannot hold everything, and neither can its name."""
+    try:
+        check_header(name)
+    except ValueError as error:
+        raise Stop(f"sending the header {quoted(name)}: {error}; leave it out") from error
     revealed = reveal(value)
     if not (revealed.isascii() and revealed.isprintable()):
         found = SECRET.search(value)

@@ -197,6 +197,7 @@ class _Answer:
         if self.is_whole:
             raise httpx.RemoteProtocolError("more came than the answer")
         self.headers = []
+        self._is_ended_by_close = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.is_begun:

@@ -115,7 +115,9 @@ def joined(base: str, link: str) -> str:
         if _plain(whole):
             return whole
         is_quick = link.isascii() and link.isprintable()  # then all ways are one, and httpx' takes 25 us
-        return str(parsed(urljoin(base, link)) if is_quick else parsed(base).join(link))
+        found = str(parsed(urljoin(base, link)) if is_quick else parsed(base).join(link))
+        parsed(found)  # httpx may write a URL that it cannot read
+        return found
     except (httpx.InvalidURL, ValueError) as error:
         raise Stop(f"reading {safe(base)}: it leads on to {safe(link)!r}, which is no URL") from error
 

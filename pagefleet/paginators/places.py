@@ -26,6 +26,14 @@ from pagefleet.redaction import cut
 from pagefleet.url import safe
 
 HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+FRAMING = frozenset(
+    {
+        *("connection", "content-length", "expect", "keep-alive", "proxy-connection", "te", "trailer"),
+        *("transfer-encoding", "upgrade"),
+    }
+)
+"""Where a message ends, and what becomes of its connection, is ours to say: crawls share connections, and one that said
+it could have a part of its own request answered to another."""
 Value = str | int | float
 LONGEST_SEGMENT = 8_192
 """Characters of a URL that a cursor may take."""
@@ -48,10 +56,18 @@ def _found(place: str) -> str:
     return place
 
 
+def check_header(name: str) -> None:
+    """Raises `ValueError` when a request cannot have a header of this name, or only from us."""
+    if not HEADER.fullmatch(name):
+        raise ValueError("write a header's name with letters, digits and dashes")
+    if name.lower() in FRAMING:
+        raise ValueError("it is ours to say, for it tells where a request ends or what becomes of its connection")
+
+
 def _put(place: str) -> str:
     kind, name = split(place, "json|header|body|form|path")
-    if kind == "header" and not HEADER.fullmatch(name):
-        raise ValueError(f"{place!r} names no header: write header:Its-Name")
+    if kind == "header":
+        check_header(name)
     if kind == "body" and not parse_path(name):
         raise ValueError(f"{place!r} names no member of the body: write body:a.b")
     if not name:

@@ -67,6 +67,8 @@ class Sweeper:
     async def _look(self, tag: str) -> str:
         """One slice that cannot be looked at must not keep the others waiting."""
         try:
+            if SliceKeys.of(tag).tag != tag:
+                raise ValueError("it is no slice's tag")
             return await self._scripts.rescue(SliceKeys.of(tag))
         except (ResponseError, ValueError) as error:
             log.error("looking at %s: %s; going on with the others", tag, error)

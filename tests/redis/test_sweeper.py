@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from pagefleet_scheduler.scheduler import Sweeper, schedule
 
-from pagefleet.keys import SliceKeys
+from pagefleet.keys import DUE, SliceKeys
 from pagefleet.settings import Settings
 from pagefleet.tasks import ended
 from tests.redis.actors import LEASE, Case, Hand, case, wait_until
@@ -69,6 +69,14 @@ async def test_a_sweep_that_did_not_get_through_is_followed_by_the_next_at_once(
         await wait_until(are_rescued)
         assert time.monotonic() - started < 5
         await ended(scheduling)
+
+
+async def test_what_is_no_slice_is_told_of_and_changes_nothing(redis_url: str) -> None:
+    """It stays due; a sweep with it in it is followed by a rest in any case."""
+    async with case(redis_url, 1) as c:
+        await c.call("ZADD", DUE, 1, "junk")
+        assert await sweeper(c).sweep() == Counter(broken=1)
+        await c.call("ZREM", DUE, "junk")
 
 
 @pytest.mark.invariant("C-13")

@@ -1,5 +1,6 @@
 """A worker between Redis and the source: when Redis forgets, when a page cannot be had, when a page is large."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import pytest
 from pagefleet_worker.advance import Station, advance
 from pagefleet_worker.clients import Clients
+from pagefleet_worker.slice import Halted, Slice
 
 from pagefleet.crawl import Crawl
 from pagefleet.fleet import Fleet
+from pagefleet.page import Page
 from pagefleet.pages import pages
 from pagefleet.settings import Settings
 from tests.api import Api, api, description, document
@@ -158,3 +161,39 @@ async def test_no_commit_is_larger_than_redis_can_do_at_once(redis_url: str, cou
     took = stats["cmdstat_evalsha"]["usec_per_call"] / 1000
     print(f"{count} documents of {size} bytes: {len(sizes)} commits, {took:.1f} ms each")
     assert took < 50
+
+
+class Coming:
+    """In place of `Pages`: one page, when it is told so."""
+
+    def __init__(self) -> None:
+        self.page: asyncio.Future[Page] = asyncio.get_running_loop().create_future()
+
+    async def __anext__(self) -> Page:
+        return await self.page
+
+
+@pytest.mark.invariant("C-4")
+@pytest.mark.parametrize("reason", ["drained", "paused", "cancelled", "unrenewed"])
+async def test_a_page_that_comes_in_the_moment_of_a_halt_is_committed(redis_url: str, reason: str) -> None:
+    """Waiting for it is given up at once, and a commit is not."""
+    async with case(redis_url, 2, 1) as c:
+        await c.enqueue()
+        held = await Slice.lease(c.scripts, c.keys, await c.claim(), Settings(), "a worker")
+        assert held is not None
+        coming: Any = Coming()
+
+        async def work() -> None:
+            async with held.in_hand():
+                async for page in held.until_halted(coming):
+                    await held.commit(page)
+
+        working = asyncio.create_task(work())
+        await asyncio.sleep(0.05)
+        coming.page.set_result(Page(c.source.pages[0], c.source.cursor(2), size=10))
+        held.halt(reason)
+        with pytest.raises(Halted, match=reason):
+            await working
+        assert held.checkpoint.page == 2
+        await held.release("queued")
+        await c.finish(await c.lease())

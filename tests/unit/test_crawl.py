@@ -136,6 +136,14 @@ OFFSET: Mapping[str, Any] = {"kind": "offset"}
         ({"params": []}, ["params is []: it must be a valid dictionary"]),
         ({"headers": {"offset": 3}}, ["headers.offset is 3: it must be a valid string"]),
         ({"headers": {"a b": "c"}}, ["headers.a b is 'a b': write a header's name with letters, digits and dashes"]),
+        (
+            {"headers": {"Transfer-Encoding": "chunked"}},
+            ["headers.Transfer-Encoding is 'Transfer-Encoding': it is ours to say"],
+        ),
+        (
+            {"paginate": {"kind": "cursor", "param": "header:te"}, "documents": "b"},
+            ["paginate.param is 'header:te': it is ours to say"],
+        ),
         ({"headers": {"a\r\nb": "c"}}, ["headers.'a\\r\\nb' is 'a\\r\\nb': write a header's name"]),
         ({"body": 3}, ["body is 3: it must be a valid dictionary or a valid list or a valid string"]),
         ({"documents": "a["}, ["the crawl: documents: 'a[' is not a path: write member names with dots, $['a name']"]),

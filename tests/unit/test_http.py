@@ -139,6 +139,14 @@ async def test_an_httpx_client_may_use_our_transport(server: Api) -> None:
     assert [(one.method, one.body) for one in server.asked("/c/x")] == [("GET", ""), ("POST", "what was sent")]
 
 
+def test_an_interim_answer_says_nothing_of_the_next(ask: Ask) -> None:
+    words = b"HTTP/1.1 103 Early Hints\r\ncontent-length: 5\r\n\r\nHTTP/1.1 200 OK\r\n\r\nuntil it is closed"
+    with speaking(words) as (url, _):
+        answer = ask(get(url))
+    assert isinstance(answer, Response)
+    assert answer.body == b"until it is closed"
+
+
 # Bounds
 
 

@@ -250,6 +250,15 @@ def test_secrets_in_headers_only(server: Api, monkeypatch: pytest.MonkeyPatch) -
     assert "hunter2" not in asked.target + repr(found)
 
 
+@pytest.mark.invariant("S-1")
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding", "connection", "a\r\nb", ""])
+def test_a_request_ends_where_we_say_so(server: Api, name: str) -> None:
+    """Crawls share connections: one that says it could have a part of its own request answered to another."""
+    with pytest.raises(Stop, match=r"^sending the header .*(it is ours to say|write a header's name)"):
+        answered(asking(url=f"{server.url}/say", headers={name: "7"}))
+    assert server.asked() == []
+
+
 # Descriptions
 
 

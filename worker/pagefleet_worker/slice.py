@@ -164,15 +164,15 @@ class Slice:
             raise Halted(self._reason)
 
     def _grant(self, grace: "Grace") -> None:
-        """What follows is cut off when it is not done within the time that a reason to halt leaves it."""
+        """What follows is cut off when it is not done within the time that a reason to halt leaves it, and only then: a
+        page may come in the very moment in which waiting for it is given up."""
         self._grace = grace
         if self._reason:
-            self._cut_off()
+            self._cut_off(grace(self._reason))
 
-    def _cut_off(self) -> None:
-        seconds = self._grace(self._reason)
-        if self._limit and seconds is not None and not self._limit.expired():
-            self._limit.reschedule(asyncio.get_running_loop().time() + seconds)
+    def _cut_off(self, seconds: float | None) -> None:
+        if self._limit and not self._limit.expired():
+            self._limit.reschedule(None if seconds is None else asyncio.get_running_loop().time() + seconds)
 
     def _parts(self, page: Page) -> Iterator[Part]:
         """A page of which a part is delivered begins with that part. With each part goes the digest of the page up to
@@ -235,11 +235,10 @@ class Slice:
         return "yield" if is_over and self._may_yield else ""
 
     def halt(self, reason: str) -> None:
-        """Stop as soon as nothing is lost by it; the first reason counts."""
-        if self._reason:
-            return
-        self._reason = reason
-        self._cut_off()
+        """Stop as soon as nothing is lost by it. The first reason counts, but a later one may leave less time."""
+        self._reason = self._reason or reason
+        if (seconds := self._grace(reason)) is not None:
+            self._cut_off(seconds)
 
     def _renewed(self) -> None:
         """The lease was extended just now: put off the moment at which we stop by ourselves."""
