@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from types import TracebackType
 from typing import Annotated, Any, Self
@@ -88,9 +88,13 @@ class Fleet:
         return Handle(self, crawl_id)
 
     async def crawls(self) -> list[Status]:
-        """All crawls, the latest first."""
+        """All crawls, the latest first, without those that somebody has deleted."""
         ids = await patiently(lambda: self.redis.zrevrange(key.CRAWLS, 0, -1), "listing crawls", self.patience)
-        return [await self.crawl(crawl_id.decode()).status() for crawl_id in ids]
+        found: list[Status] = []
+        for crawl_id in ids:
+            with suppress(CrawlMissing):
+                found.append(await self.crawl(crawl_id.decode()).status())
+        return found
 
     async def source(self, crawl_id: str) -> Crawl | PythonSource:
         """The description that a crawl was enqueued with; raises `CrawlMissing`, and `LaterRelease` when this release

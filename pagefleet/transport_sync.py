@@ -12,7 +12,7 @@ import httpcore
 import httpx
 
 from pagefleet.addresses import Allowed, Door
-from pagefleet.transport import CONNECTIONS, tls
+from pagefleet.transport import CONNECTIONS, KEPT, tls
 from pagefleet.url import Site
 
 
@@ -23,7 +23,7 @@ class SyncTransport:
         self._allowed = allowed
         self._sockets = _Sockets()
         self._pool = httpcore.ConnectionPool(
-            ssl_context=tls(), keepalive_expiry=30.0, max_connections=CONNECTIONS, network_backend=self._sockets
+            ssl_context=tls(), keepalive_expiry=KEPT, max_connections=CONNECTIONS, network_backend=self._sockets
         )
 
     def exchange(

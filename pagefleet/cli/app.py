@@ -28,6 +28,7 @@ from pagefleet.crawlfile import load, renamed
 from pagefleet.errors import PagefleetError, RedisUnusable
 from pagefleet.fleet import Fleet, Handle
 from pagefleet.settings import Settings
+from pagefleet.states import State
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -129,7 +130,13 @@ def enqueue(file: File, redis: Redis = None, name: Name = None) -> int:
 
     async def enqueued() -> None:
         async with Fleet(redis) as fleet:
-            print((await fleet.enqueue(said)).id)
+            handle = await fleet.enqueue(said)
+            print(handle.id)
+            state = (await handle.status()).state
+            if state in (State.FAILED, State.PAUSED):
+                say(f"{handle.id} was there already, {state}; `pagefleet resume {handle.id}` goes on with it")
+            elif state is State.CANCELLED:
+                say(f"{handle.id} was there already, and is cancelled for good; give this one another --name")
         if redis is None:
             say(
                 f"it is in {DIRECTORY}/, where nobody advances it before `pagefleet crawl`; a fleet is given by --redis"

@@ -1,8 +1,8 @@
 -- commit: the documents of a page, or of a part of one, and the checkpoint behind them, together.
 -- ARGV 2 fence, 3 commit id, 4 page, 5 index, 6 cursor, 7 next page, 8 next index, 9 next cursor, 10 lease ms,
---      11 ending ('', 'last' or 'yield'), 12 total ('': not said), 13 digest of the page up to there, 14 bytes, 15 status, 16 ms, 17 worker,
---      18 doubts, words with blanks between them, 19 notice ('': none), 20 cursor of a document that could not be had
---      ('': none), 21 why, 22 fields a document (1: itself, 2: itself and its key), 23... documents
+--      11 ending ('', 'last' or 'yield'), 12 total ('': not said), 13 digest of the page up to there, 14 bytes,
+--      15 status, 16 ms, 17 worker, 18 doubts, words with blanks between them, 19 notice ('': none), 20 cursor of a
+--      document that could not be had ('': none), 21 why, 22 fields a document (1: itself, 2: itself and its key), 23... documents
 -- answers {what, state after, documents delivered, documents in the stream}
 local row = redis.call('HMGET', slice, 'state', 'fence', 'page', 'index', 'cursor', 'commit', 'documents', 'backlog',
   'pages', 'bytes')

@@ -79,6 +79,21 @@ async def test_a_crawl_is_steered_from_the_command_line(server: Api, shell: Shel
 
 
 @pytest.mark.usefixtures("fleet")
+async def test_who_enqueues_again_is_told_why_nothing_happens(server: Api, shell: Shell) -> None:
+    file = shell.write("things", said(server, "things", count=500, delay=0.1))
+    for verb, told in (
+        ("pause", "things was there already, paused; `pagefleet resume things` goes on with it"),
+        ("cancel", "things was there already, and is cancelled for good; give this one another --name"),
+    ):
+        assert shell.run("enqueue", file).lines == []
+        shell.run(verb, "things")
+        again = shell.run("enqueue", file)
+        assert again.ends() == 0
+        assert again.lines == [f"pagefleet: {told}"]
+        shell.run("resume", "things")
+
+
+@pytest.mark.usefixtures("fleet")
 async def test_a_cancelled_crawl_is_cancelled_for_good(server: Api, shell: Shell) -> None:
     file = shell.write("things", said(server, "things"))
     shell.run("enqueue", file)

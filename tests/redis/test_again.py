@@ -2,6 +2,7 @@
 
 import pytest
 
+from pagefleet import Crawl, Fleet
 from pagefleet.keys import CRAWLS
 from pagefleet.keys import crawl as crawl_key
 from pagefleet.scripts import Part
@@ -9,7 +10,7 @@ from tests.redis.actors import Case, case
 
 
 async def delete(c: Case) -> None:
-    """What README.md says: all keys that have its id; its worker is not told."""
+    """What README.md says, of a crawl in one slice: all keys that have its id; its worker is not told."""
     await c.scripts.steer(c.keys, "cancel")
     await c.call("DEL", crawl_key(c.keys.crawl), *c.keys.all()[:6])
     await c.call("ZREM", CRAWLS, c.keys.crawl)
@@ -39,3 +40,12 @@ async def test_a_late_commit_of_a_deleted_crawl_is_fenced_by_the_next_one(redis_
         for part in parts:
             assert (await c.send(old, part)).answer == "fenced"
         assert await c.documents() == c.source.whole()
+
+
+async def test_a_deleted_crawl_that_is_still_in_the_list_hides_no_other(redis_url: str) -> None:
+    async with case(redis_url, 1) as c, Fleet(redis_url) as fleet:
+        await c.call("ZADD", CRAWLS, 1, "gone")
+        assert await fleet.crawls() == []
+        handle = await fleet.enqueue(Crawl.model_validate({"url": "http://a.example/", "paginate": {"kind": "none"}}))
+        assert [status.id for status in await fleet.crawls()] == [handle.id]
+        await handle.cancel()

@@ -58,7 +58,7 @@ async def test_a_sweep_that_did_not_get_through_is_followed_by_the_next_at_once(
     monkeypatch.setattr("pagefleet_scheduler.scheduler.AT_ONCE", 1)
     async with leased(redis_url, 20) as every:
         scheduling = asyncio.create_task(schedule(redis_url, Settings(sweep=0.5)))
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)  # its first sweep is over
         for one, _ in every:
             await one.run_out()
         started = time.monotonic()

@@ -100,6 +100,7 @@ async def advance(ctx: dict[Any, Any], tag: str, lease: int, *_: object, **__: o
     except LaterRelease as unknown:
         await held.release("snoozed", ELSEWHERE, str(unknown))
     except PagefleetError as error:
+        log.warning("%s failed: %s", tag, error)
         await held.release("failed", reason=str(error))
     except Exception as error:  # a fault of ours must not be rescued over and over
         log.exception("advancing %s", tag)
