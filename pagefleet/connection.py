@@ -107,13 +107,14 @@ def _sentinel_pool(url: str, options: dict[str, Any]) -> SentinelConnectionPool:
 
 
 def _told(kind: type[Any]) -> type[Any]:
-    """This kind of connection, where uvloop's own error for one that was closed meanwhile is redis-py's."""
+    """This kind of connection, where the loop's own error for one that was closed meanwhile is redis-py's: uvloop's is
+    a RuntimeError, asyncio's since Python 3.12 an AttributeError of its transport."""
 
     class Told(kind):  # type: ignore[misc]  # it is one of three
         async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
             try:
                 await super().send_packed_command(command, check_health)
-            except RuntimeError as error:
+            except (RuntimeError, AttributeError) as error:
                 raise RedisConnectionError(f"writing to Redis: {error}") from error
 
     return Told
