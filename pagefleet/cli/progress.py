@@ -28,7 +28,7 @@ from pagefleet.tasks import ended
 LOOK = 0.25
 """Seconds between two looks at the crawl."""
 REST = 9
-"""Times as long as a look took: thousands of slices are not looked at all the time."""
+"""Times as long as a look kept this thread busy: thousands of slices are not looked at all the time."""
 SELDOM = 5.0
 """Seconds between two lines where nobody watches them change, and until waiting is worth a word."""
 WINDOW = 10.0
@@ -200,7 +200,7 @@ class Progress:
 
     async def _follow(self) -> None:
         while True:
-            began = time.monotonic()
+            began = time.thread_time()  # a Redis that is slow to answer, or a busy machine, is no reason to look away
             try:
                 async with asyncio.timeout(SELDOM):
                     look = await self._watch.look()
@@ -208,7 +208,7 @@ class Progress:
                 self._show_silence()
             else:
                 self._show(look)
-            await asyncio.sleep(max(LOOK, REST * (time.monotonic() - began)))
+            await asyncio.sleep(min(max(LOOK, REST * (time.thread_time() - began)), SELDOM))
 
     def _show(self, look: Look) -> None:
         if self._is_live:

@@ -300,8 +300,12 @@ def test_what_failed_goes_on_when_it_is_mended(failed: Failed) -> None:
             assert (failed.shell.place / f"{name}.jsonl").read_bytes() == expected(name, 10)
 
 
-def test_a_host_that_does_not_answer_is_not_waited_for_in_silence(failed: Failed) -> None:
-    assert f" · tries again: {REFUSED}" in failed.first["host"].stderr
+async def test_a_host_that_does_not_answer_is_not_waited_for_in_silence(server: Api, shell: Shell) -> None:
+    nobody = {"url": f"http://127.0.0.1:{NOBODY}/c/host?count=10", "limits": {"attempts": 99}}
+    crawl = shell.start("crawl", shell.write("host", {**description(server.url, "host"), **nobody}), *ONE)
+    await crawl.says(f" · tries again: {REFUSED}")
+    crawl.interrupt()
+    assert crawl.ends() == 130
 
 
 def test_a_worker_that_cannot_start(poisoned: Command) -> None:
