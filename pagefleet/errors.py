@@ -13,6 +13,7 @@
         ├── RedisUnusable     not reachable, or set up so that it would lose documents
         ├── CrawlExists       another crawl has this name
         ├── CrawlMissing      no crawl has this name
+        ├── CrawlGoesOn       it is not over, so it cannot be deleted
         ├── CrawlFailed       waited for, or read to its end, and it failed
         │   └── CrawlCancelled    the same, and somebody cancelled it
         ├── Trimmed           the documents asked for have been read and dropped
@@ -101,6 +102,10 @@ class CrawlExists(FleetError):
 
 class CrawlMissing(FleetError):
     """No crawl goes by this name."""
+
+
+class CrawlGoesOn(FleetError):
+    """The crawl is not over, and what was asked for is for one that is."""
 
 
 class CrawlFailed(FleetError):

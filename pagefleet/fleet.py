@@ -17,7 +17,7 @@ from pagefleet.connection import check, open_redis, patiently
 from pagefleet.consumer import Streams
 from pagefleet.crawl import Crawl
 from pagefleet.embedded import embedded
-from pagefleet.errors import CrawlExists, CrawlMissing, LaterRelease
+from pagefleet.errors import CrawlExists, CrawlGoesOn, CrawlMissing, LaterRelease
 from pagefleet.events import Event, events
 from pagefleet.keys import WHOLE, SliceKeys
 from pagefleet.page import Quarantined
@@ -114,10 +114,18 @@ class Fleet:
             ) from error
 
     async def bounds(self, slice_: SliceKeys) -> tuple[str | None, list[Bounds]]:
-        """Of a slice, as JSON (None: it is the whole crawl); and those of its children, once they are laid down."""
-        client: Any = self.redis  # redis-py types this method for both of its clients at once
-        call = partial(client.hmget, slice_.slice, ["bounds", "plan"])
-        bounds, plan = await patiently(call, f"looking up {slice_.tag}", self.patience)
+        """Of a slice, as JSON (None: it is the whole crawl); and those of its children, once they are laid down. Raises
+        `CrawlMissing` for a slice of a crawl that was deleted without it."""
+
+        async def look() -> Any:
+            async with self.redis.pipeline(transaction=False) as pipe:
+                pipe.hmget(slice_.slice, ["bounds", "plan", "incarnation"])
+                pipe.hget(key.crawl(slice_.crawl), "incarnation")
+                return await pipe.execute()
+
+        (bounds, plan, own), its = await patiently(look, f"looking up {slice_.tag}", self.patience)
+        if own != its:
+            raise CrawlMissing(f"looking up {slice_.tag}: its crawl was deleted, and another one has the name")
         return bounds and bounds.decode(), json.loads(plan or b"[]")
 
 
@@ -207,6 +215,21 @@ class Handle(Streams):
         """Of a finished crawl: try the documents again that could not be had; they arrive behind the others. Answers
         the state after."""
         return await self._steer("replay")
+
+    async def delete(self) -> None:
+        """Of a crawl that is over nothing is left, no document either, and its name is free. Raises `CrawlMissing`, and
+        `CrawlGoesOn`."""
+        numbers = await self.numbers()
+        found = await self._look_up(numbers)
+        for number in reversed(numbers):
+            if number in found and not (state := State(found[number].row["state"])).is_over:
+                raise CrawlGoesOn(f"deleting {self.id}: it is {state}; cancel it first")
+        for number in reversed(numbers):  # slice 0 last: it is the crawl's
+            answer = await self._scripts.delete(SliceKeys(self.id, number))
+            if answer != "deleted":
+                raise CrawlGoesOn(f"deleting {self.id}: it is {answer} again, some of it deleted; cancel it first")
+        if WHOLE not in found:
+            raise missing(self.id)
 
     async def quarantine(self) -> list[Quarantined]:
         """The documents that could not be had, and why."""

@@ -69,6 +69,10 @@ class SliceKeys:
         slice's own hash has its number."""
         return f"pagefleet:events:{{{self.tag}}}"
 
+    def own(self) -> tuple[str, ...]:
+        """Those of this slice alone."""
+        return (self.slice, self.documents, self.ledger, self.consumers, self.quarantine, self.events)
+
     def all(self) -> tuple[str, ...]:
         """In the order in which every script of a slice takes them."""
         return _all(self)
@@ -77,11 +81,12 @@ class SliceKeys:
 @lru_cache(maxsize=1024)
 def _all(of: SliceKeys) -> tuple[str, ...]:
     """Each commit names them."""
-    return (of.slice, of.documents, of.ledger, of.consumers, of.quarantine, of.events, DUE, QUEUE)
+    return (*of.own(), DUE, QUEUE)
 
 
 def crawl(crawl_id: str) -> str:
-    """hash: description, fingerprint, number of slices, when it was enqueued. Written once, by enqueue; kept."""
+    """hash: description, fingerprint, number of slices, when it was enqueued, incarnation. Written once, by enqueue;
+    kept."""
     return f"pagefleet:crawl:{{{crawl_id}}}"
 
 
@@ -89,6 +94,11 @@ def slices(crawl_id: str) -> str:
     """hash: slice number -> its bounds, a JSON value; all slices of a crawl but 0, if it has been split. Written by
     split, read by whoever looks at a crawl as a whole; kept."""
     return f"pagefleet:slices:{{{crawl_id}}}"
+
+
+def of_crawl(crawl_id: str) -> tuple[str, ...]:
+    """What there is of a crawl beside its slices, in the order in which scripts take it."""
+    return (crawl(crawl_id), CRAWLS, slices(crawl_id))
 
 
 def budget(origin: str) -> str:

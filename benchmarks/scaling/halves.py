@@ -16,7 +16,7 @@ from redis.crc import key_slot
 
 from pagefleet.scripts import Scripts, source
 
-CALL = re.compile(r"redis\.call\('(\w+)', (due|queue|crawls?|child|its_\w+|KEYS\[9\]|'arq:[\w-]+:')")
+CALL = re.compile(r"redis\.call\('(\w+)', (due|queue|crawls?|slices|child|its_\w+|KEYS\[9\]|'arq:[\w-]+:')")
 READS = {"ZCOUNT", "ZSCORE", "EXISTS", "HGET", "HMGET"}
 SHARED = ("enqueue_job", "forget_job")
 """Functions of the prelude that do something elsewhere."""
@@ -48,7 +48,9 @@ def data_half(name: str) -> str:
         raise RuntimeError(f"cutting {name}.lua in two: its prelude has changed; change benchmarks/scaling/halves.py")
     text = text.replace(", due, queue = unpack(KEYS)", " = unpack(KEYS)")
     text = re.sub(
-        r"crawl, crawls = KEYS\[\d+\], KEYS\[\d+\]", "crawl, crawls = 'pagefleet:crawl', 'pagefleet:crawls'", text
+        r"crawl, crawls, slices = (KEYS\[\d+\],? ?){3}",
+        "crawl, crawls, slices = 'pagefleet:crawl', 'pagefleet:crawls', 'pagefleet:slices' ",
+        text,
     )
     return BEFORE + text.replace("redis.call(", "call(") + AFTER
 

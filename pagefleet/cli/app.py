@@ -136,7 +136,8 @@ def enqueue(file: File, redis: Redis = None, name: Name = None) -> int:
             if state in (State.FAILED, State.PAUSED):
                 say(f"{handle.id} was there already, {state}; `pagefleet resume {handle.id}` goes on with it")
             elif state is State.CANCELLED:
-                say(f"{handle.id} was there already, and is cancelled for good; give this one another --name")
+                free = f"give this one another --name, or `pagefleet delete {handle.id}` first"
+                say(f"{handle.id} was there already, and is cancelled for good; {free}")
         if redis is None:
             say(
                 f"it is in {DIRECTORY}/, where nobody advances it before `pagefleet crawl`; a fleet is given by --redis"
@@ -187,6 +188,12 @@ def replay(crawl_id: Id, redis: Redis = None) -> int:
 def cancel(crawl_id: Id, redis: Redis = None) -> int:
     """End a crawl where it is, for good; what it delivered stays."""
     return _steer(crawl_id, redis, Handle.cancel)
+
+
+@app.command()
+def delete(crawl_id: Id, redis: Redis = None) -> int:
+    """Delete a crawl that is over, with its documents; its name is free then."""
+    return _look(redis, lambda fleet: fleet.crawl(crawl_id).delete())
 
 
 @app.command()

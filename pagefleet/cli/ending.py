@@ -11,7 +11,7 @@
 import sys
 from typing import NoReturn
 
-from pagefleet.errors import CrawlError, CrawlExists, CrawlMissing, PagefleetError
+from pagefleet.errors import CrawlError, CrawlExists, CrawlGoesOn, CrawlMissing, PagefleetError
 
 FAILED, USAGE, INCOMPLETE, UNVERIFIED, INTERRUPTED = 1, 2, 3, 4, 130
 
@@ -25,7 +25,7 @@ def end(error: PagefleetError) -> NoReturn:
     words = str(error)
     if words.count("\n  ") == 1:
         words = words.replace("\n  ", " ")
-    fail(words, USAGE if isinstance(error, CrawlError | CrawlExists | CrawlMissing | Refused) else FAILED)
+    fail(words, USAGE if isinstance(error, CrawlError | CrawlExists | CrawlGoesOn | CrawlMissing | Refused) else FAILED)
 
 
 def fail(line: str, status: int) -> NoReturn:

@@ -6,6 +6,7 @@ A step is sent again, the same bytes, for as long as the answer is only that Red
 
 import hashlib
 import json
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from importlib.resources import files
@@ -124,8 +125,8 @@ class Scripts:
         self, slice_: SliceKeys, description: str, fingerprint: str, backlog: int
     ) -> Literal["new", "same", "other"]:
         """A crawl comes into being. `backlog` 0: no limit."""
-        keys = [*slice_.all(), key.crawl(slice_.crawl), key.CRAWLS]
-        args = (slice_.tag, slice_.crawl, description, fingerprint, backlog)
+        keys = [*slice_.all(), *key.of_crawl(slice_.crawl)]
+        args = (slice_.tag, slice_.crawl, description, fingerprint, backlog, secrets.token_hex(8))
         answer: Literal["new", "same", "other"] = _text(await self._run("enqueue", keys, *args))
         return answer
 
@@ -171,7 +172,7 @@ class Scripts:
         """Children in place of a slice that has delivered nothing; answers what came of it, and the plan that there is:
         the bounds of all children. `other`: it was there before, so split by that one."""
         children = [SliceKeys(slice_.crawl, f"{slice_.number}.{n}") for n, _ in enumerate(split.parts)]
-        keys = [key for child in children for key in (child.slice, child.consumers, child.events)]
+        keys = [key for child in children for key in child.own()]
         total = "" if split.total is None else split.total
         at = split.at
         args = (slice_.tag, fence, split.commit, at.page, at.index, encode(at.cursor), total, worker)
@@ -205,6 +206,13 @@ class Scripts:
     async def steer(self, slice_: SliceKeys, verb: Verb) -> str:
         """A person's word; answers the state after."""
         answer: str = _text(await self._run("steer", slice_.all(), slice_.tag, verb))
+        return answer
+
+    async def delete(self, slice_: SliceKeys) -> str:
+        """Nothing is left of a slice; with slice 0 goes its crawl. Answers 'deleted', or the state of a slice that is
+        not over, which stays."""
+        keys = [*slice_.all(), *(key.of_crawl(slice_.crawl) if slice_.number == key.WHOLE else ())]
+        answer: str = _text(await self._run("delete", keys, slice_.tag, slice_.crawl))
         return answer
 
     async def acknowledge(self, slice_: SliceKeys, consumer: str, document: str, note: str = "") -> None:

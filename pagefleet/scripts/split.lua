@@ -1,16 +1,19 @@
 -- split: a slice of which nothing is delivered ends, and its children are walked in its place.
--- KEYS 9 slices, 10... row, consumers and events of each child
+-- KEYS 9 slices, 10... the six keys of each child
 -- ARGV 2 fence, 3 commit id, 4 page, 5 index, 6 cursor, 7 total ('': not said), 8 worker, 9... bounds of the children
 -- answers {what, the plan: the bounds of all children}; 'other': there is a plan already, and it counts
 --
 -- The plan is written first and never again: what a torn write left may have children at work by the time that the slice
 -- is split again, when the source declares another total; other bounds would have documents twice, or not at all.
+-- A child of another incarnation is left of a crawl that was deleted without it, and begins afresh.
 local SPACE = 20000 -- a turn: so much later each child's comes, and a short crawl need not wait for all of them
 local LEAST_BACKLOG = 1000
 
-local row = redis.call('HMGET', slice, 'state', 'fence', 'page', 'index', 'cursor', 'commit', 'plan', 'backlog')
-local state, fence, page, index, cursor, last, plan, limit = unpack(row)
+local row = redis.call('HMGET', slice, 'state', 'fence', 'page', 'index', 'cursor', 'commit', 'plan', 'backlog',
+  'incarnation')
+local state, fence, page, index, cursor, last, plan, limit, incarnation = unpack(row)
 local count = #ARGV - 8
+incarnation = incarnation or ''
 
 if not state then
   return { 'gone', '' }
@@ -43,9 +46,13 @@ local share = limit > 0 and math.max(LEAST_BACKLOG, math.floor(limit / count)) o
 local readers = redis.call('HGETALL', consumers)
 local bounds, parent = {}, { slice, events, tag }
 for n = 1, count do
-  local child, its_consumers, its_events = unpack(KEYS, 7 + 3 * n, 9 + 3 * n)
+  local child, its_documents, its_ledger, its_consumers, its_quarantine, its_events = unpack(KEYS, 4 + 6 * n, 9 + 6 * n)
   local name = parent[3] .. '.' .. (n - 1)
-  local there, leases = unpack(redis.call('HMGET', child, 'state', 'leases'))
+  local there, leases, of = unpack(redis.call('HMGET', child, 'state', 'leases', 'incarnation'))
+  if there and (of or '') ~= incarnation then
+    redis.call('DEL', child, its_documents, its_ledger, its_consumers, its_quarantine, its_events)
+    there = false
+  end
   for i = 1, #readers, 2 do -- whoever reads the crawl reads the child from its start
     local is_unnamed = string.match(readers[i], '^unnamed%-')
     local note = is_unnamed and string.format('%.0f', now) or string.match(readers[i + 1], ' (.*)$') or ''
@@ -54,7 +61,7 @@ for n = 1, count do
   slice, events, tag = child, its_events, name -- what is called here is called for the child
   if not there then
     redis.call('HSET', child, 'page', 1, 'index', 0, 'cursor', 'null', 'documents', 0, 'bytes', 0, 'pages', 0,
-      'backlog', share, 'enqueued', now, 'bounds', ARGV[8 + n], 'behind', (n - 1) * SPACE)
+      'backlog', share, 'enqueued', now, 'bounds', ARGV[8 + n], 'behind', (n - 1) * SPACE, 'incarnation', incarnation)
     enqueue_job(ARGV[8], 'enqueue', 'part of ' .. parent[3], (n - 1) * SPACE)
   elseif there == 'queued' and not redis.call('ZSCORE', due, name) then -- torn in between
     forget_job(leases)

@@ -81,9 +81,10 @@ async def test_a_crawl_is_steered_from_the_command_line(server: Api, shell: Shel
 @pytest.mark.usefixtures("fleet")
 async def test_who_enqueues_again_is_told_why_nothing_happens(server: Api, shell: Shell) -> None:
     file = shell.write("things", said(server, "things", count=500, delay=0.1))
+    free = "give this one another --name, or `pagefleet delete things` first"
     for verb, told in (
         ("pause", "things was there already, paused; `pagefleet resume things` goes on with it"),
-        ("cancel", "things was there already, and is cancelled for good; give this one another --name"),
+        ("cancel", f"things was there already, and is cancelled for good; {free}"),
     ):
         assert shell.run("enqueue", file).lines == []
         shell.run(verb, "things")
@@ -91,6 +92,12 @@ async def test_who_enqueues_again_is_told_why_nothing_happens(server: Api, shell
         assert again.ends() == 0
         assert again.lines == [f"pagefleet: {told}"]
         shell.run("resume", "things")
+    assert words(shell.run("delete", "things")) == ""
+    assert words(shell.run("ls")).count("things") == 0
+    assert words(shell.run("enqueue", file)) == "things"
+    early = shell.run("delete", "things")
+    assert early.ends() == 2
+    assert early.error == "pagefleet: deleting things: it is queued; cancel it first"
 
 
 @pytest.mark.usefixtures("fleet")

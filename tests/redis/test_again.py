@@ -1,24 +1,36 @@
 """A crawl that is deleted and enqueued again, by the same name: nothing of the first one gets into the second."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
-from pagefleet import Crawl, Fleet
-from pagefleet.keys import CRAWLS
-from pagefleet.keys import crawl as crawl_key
-from pagefleet.scripts import Part
-from tests.redis.actors import Case, case
+from pagefleet import Crawl, CrawlGoesOn, CrawlMissing, Fleet
+from pagefleet import keys as key
+from pagefleet.keys import CRAWLS, DUE, SliceKeys
+from pagefleet.scripts import Part, Split
+from tests.redis.actors import Case, Hand, case
+
+PLAN = [[0, 1], [1, 2], [2, 3]]
+CRAWL = Crawl.model_validate({"url": "http://a.example/", "paginate": {"kind": "none"}, "name": "crawl"})
 
 
 async def delete(c: Case) -> None:
-    """What README.md says, of a crawl in one slice: all keys that have its id; its worker is not told."""
+    """As it is done; its worker is not told."""
     await c.scripts.steer(c.keys, "cancel")
-    await c.call("DEL", crawl_key(c.keys.crawl), *c.keys.all()[:6])
-    await c.call("ZREM", CRAWLS, c.keys.crawl)
+    assert await c.scripts.delete(c.keys) == "deleted"
+
+
+async def delete_the_row(c: Case) -> None:
+    """By hand, and not all of it."""
+    await c.call("DEL", key.crawl(c.keys.crawl))
 
 
 @pytest.mark.invariant("C-8")
+@pytest.mark.parametrize("way", [delete, delete_the_row])
 @pytest.mark.parametrize("committed", [0, 1, 3])
-async def test_a_late_commit_of_a_deleted_crawl_is_fenced_by_the_next_one(redis_url: str, committed: int) -> None:
+async def test_a_late_commit_of_a_deleted_crawl_is_fenced_by_the_next_one(
+    redis_url: str, committed: int, way: Callable[[Case], Awaitable[None]]
+) -> None:
     """Also where the next one stands at that very page."""
     async with case(redis_url, 2, 2, 2) as c:
         await c.enqueue()
@@ -28,7 +40,7 @@ async def test_a_late_commit_of_a_deleted_crawl_is_fenced_by_the_next_one(redis_
             old.checkpoint = parts[-1].after
         for part in parts[:committed]:
             assert (await c.send(old, part)).answer == "committed"
-        await delete(c)
+        await way(c)
         await c.enqueue()
         new = await c.lease()
         while await c.state() == "running":
@@ -42,10 +54,122 @@ async def test_a_late_commit_of_a_deleted_crawl_is_fenced_by_the_next_one(redis_
         assert await c.documents() == c.source.whole()
 
 
+async def split(c: Case) -> Hand:
+    hand = await c.lease()
+    answer, _ = await c.scripts.split(
+        c.keys, Split(f"{hand.fence[:16]}-split", hand.checkpoint, PLAN), hand.fence, "worker"
+    )
+    assert answer == "committed"
+    return hand
+
+
+def child(c: Case, number: str) -> Case:
+    return Case(c.redis, c.scripts, c.source, SliceKeys(c.keys.crawl, number))
+
+
+@pytest.mark.invariant("C-8")
+async def test_children_that_a_deleted_crawl_left_behind_begin_afresh(redis_url: str) -> None:
+    """By hand, one forgets them. One was finished, one is at work yet, one has not begun."""
+    async with case(redis_url, 2, 2) as c:
+        await c.enqueue()
+        await split(c)
+        done, held, waiting = (child(c, f"0.{n}") for n in range(3))
+        await done.finish(await done.lease())
+        old = await held.lease()
+        await held.commit(old)
+        late = old.part()
+        await c.call("DEL", key.crawl("crawl"), *c.keys.own())
+        await c.enqueue()
+        assert await c.call("EXISTS", key.slices("crawl")) == 0
+        await split(c)
+        for one in (done, held, waiting):
+            assert (await one.state(), await one.position(), await one.documents()) == ("queued", (1, 0), [])
+            assert (await held.send(old, late)).answer == "fenced"
+            hand = await one.lease()
+            assert (await held.send(old, late)).answer == "fenced"
+            await one.finish(hand)
+            assert await one.is_whole()
+
+
+async def test_a_slice_that_was_left_behind_is_not_walked(redis_url: str) -> None:
+    """It may be none of the next crawl, whose plan is another."""
+    async with case(redis_url, 2) as c, Fleet(redis_url) as fleet:
+        await c.enqueue()
+        await split(c)
+        assert await fleet.bounds(SliceKeys("crawl", "0.1")) == ("[1,2]", [])
+        await c.call("DEL", key.crawl("crawl"), *c.keys.own())
+        await c.enqueue()
+        assert await fleet.bounds(c.keys) == (None, [])
+        with pytest.raises(CrawlMissing, match=r"looking up crawl:0\.1: its crawl was deleted"):
+            await fleet.bounds(SliceKeys("crawl", "0.1"))
+        for number in range(3):
+            await c.scripts.steer(SliceKeys("crawl", f"0.{number}"), "cancel")
+
+
+async def test_of_a_deleted_crawl_nothing_is_left(redis_url: str) -> None:
+    async with case(redis_url, 2, 2) as c, Fleet(redis_url) as fleet:
+        await c.enqueue()
+        handle = fleet.crawl("crawl")
+        await split(c)
+        for number in range(2):
+            one = child(c, f"0.{number}")
+            await one.finish(await one.lease())
+        assert await handle.consumers() == {}
+        with pytest.raises(CrawlGoesOn, match="deleting crawl: it is queued; cancel it first"):
+            await handle.delete()
+        last = child(c, "0.2")
+        held = await last.lease()
+        await last.commit(held)
+        with pytest.raises(CrawlGoesOn, match="it is running"):
+            await handle.delete()
+        await c.scripts.steer(last.keys, "pause")
+        with pytest.raises(CrawlGoesOn, match="it is paused"):
+            await handle.delete()
+        assert await child(c, "0.0").documents() != []
+        await handle.cancel()
+        await handle.delete()
+        assert await c.call("KEYS", "*") == []
+        with pytest.raises(CrawlMissing):
+            await handle.delete()
+
+
+async def test_a_slice_that_goes_on_again_is_not_deleted(redis_url: str) -> None:
+    """Somebody resumed it, or enqueued another of its name, in the very moment."""
+    async with case(redis_url, 2) as c:
+        await c.enqueue()
+        before = await c.dump()
+        assert await c.scripts.delete(c.keys) == "queued"
+        assert await c.dump() == before
+        await c.scripts.steer(c.keys, "cancel")
+
+
+@pytest.mark.parametrize("torn", range(1, 4))
+async def test_what_was_deleted_in_part_can_be_deleted_and_enqueued(redis_url: str, torn: int) -> None:
+    """The write was torn behind one of these commands."""
+    async with case(redis_url, 2) as c, Fleet(redis_url) as fleet:
+        for act in ("delete", "enqueue"):
+            handle = await fleet.enqueue(CRAWL)
+            await handle.cancel()
+            commands = [
+                *(("DEL", key.crawl("crawl")), ("ZREM", CRAWLS, "crawl")),
+                *(("ZREM", DUE, "crawl:0"), ("DEL", *c.keys.own())),
+            ]
+            for command in commands[:torn]:
+                await c.call(*command)
+            if act == "delete":
+                await handle.delete()
+                assert await c.call("KEYS", "*") == []
+            else:
+                await fleet.enqueue(CRAWL)
+                assert [told.what for told in await handle.events()] == ["enqueue"]
+                await handle.cancel()
+                await handle.delete()
+
+
 async def test_a_deleted_crawl_that_is_still_in_the_list_hides_no_other(redis_url: str) -> None:
     async with case(redis_url, 1) as c, Fleet(redis_url) as fleet:
         await c.call("ZADD", CRAWLS, 1, "gone")
         assert await fleet.crawls() == []
-        handle = await fleet.enqueue(Crawl.model_validate({"url": "http://a.example/", "paginate": {"kind": "none"}}))
+        handle = await fleet.enqueue(CRAWL)
         assert [status.id for status in await fleet.crawls()] == [handle.id]
         await handle.cancel()
