@@ -236,7 +236,7 @@ class Crawl(Listing):
             return
         if slices.needs_total and (self.total is None or self.each is not None):
             raise ValueError(f"slices by {slices.by} go by the declared total of the documents; say where total is")
-        if isinstance(slices, ByPages) and not isinstance(self.paginate, Offset | PageNumber):
+        if slices.counts_pages and not isinstance(self.paginate, Offset | PageNumber):
             raise ValueError("slices by pages need pages that are counted: paginate of kind offset or page")
         if isinstance(slices, ByRange) and slices.most is None and self.cap is None:
             raise ValueError("slices by range are split where there are too many documents; say most, or the API's cap")
@@ -251,7 +251,7 @@ class Crawl(Listing):
         if self.slices is not None:
             said["params"] = {**self.params, **self.slices.query(bounds)}
             if span := self.slices.span(bounds):
-                said["paginate"] = self.paginate.model_copy(update={"span": span})
+                said["paginate"] = self.paginate.model_copy(update={"span": span.span()})
         return Crawl.model_validate(said)
 
     @property

@@ -150,7 +150,7 @@ class Handle(Streams):
         if not found[WHOLE].children:
             return {}
         tree = await self._tree(found)
-        return {number: (tree.title(number), status(f"{self.id}:{number}", found[number])) for number in tree.leaves}
+        return {number: (tree.title(number), tree.part(number)) for number in tree.leaves}
 
     async def _tree(self, found: Mapping[str, Found]) -> Tree:
         self._source = self._source or await self._fleet.source(self.id)

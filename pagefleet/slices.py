@@ -1,6 +1,6 @@
 """Slices: how one crawl becomes parts that workers walk beside each other. Pure.
 
-    values   one for each value of a query parameter
+    values   one for each value of a query parameter, and ranges of pages of a value that has many
     pages    ranges of pages, where pages are counted
     range    ranges of numbers, dates or times, cut up until each holds less than the API lists
 
@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, model_validator
 
@@ -32,8 +32,16 @@ class _Slices(BaseModel):
     model_config = ConfigDict(
         defer_build=True, frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True
     )
-    needs_total: ClassVar[bool] = True
-    """The declared total decides, so the crawl says where it is."""
+
+    @property
+    def needs_total(self) -> bool:
+        """The declared total decides, so the crawl says where it is."""
+        return True
+
+    @property
+    def counts_pages(self) -> bool:
+        """There may be ranges of pages, so the pages of the crawl are counted."""
+        return False
 
     def whole(self) -> Bounds:
         """The bounds of the whole crawl."""
@@ -52,7 +60,7 @@ class _Slices(BaseModel):
         """The query parameters that ask for a slice."""
         return {}
 
-    def span(self, bounds: Bounds) -> Span | None:
+    def span(self, bounds: Bounds) -> "PageRange | None":
         """The pages of a slice, where it is a range of them."""
         return None
 
@@ -61,13 +69,60 @@ class _Slices(BaseModel):
         raise NotImplementedError
 
 
+class PageRange(BaseModel):
+    """Pages from `first` to before `behind`, counted from 0, of `of` documents each. The last range has no end, for there
+    may be more by the time that it is walked, and its `behind` is where the end was."""
+
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
+
+    first: int = 0
+    behind: int
+    of: int
+    last: bool = True
+
+    @classmethod
+    def of_total(cls, total: int, count: int, cap: int | None) -> "PageRange":
+        """All that there are where the first one has `count` documents of so many."""
+        return cls(behind=-(-min(total, cap or total) // count), of=count)
+
+    def ranges(self, most: int) -> "list[PageRange]":
+        """Its parts of so many pages, or of many such parts; none: it is one already."""
+        count = -(-(self.behind - self.first) // most)
+        if count <= 1:
+            return []
+        cuts = [
+            (self.first + start * most, min(self.first + end * most, self.behind)) for start, end in _grouped(count)
+        ]
+        return [
+            PageRange(first=one, behind=end, of=self.of, last=self.last and end == self.behind) for one, end in cuts
+        ]
+
+    def span(self) -> Span:
+        """What is walked."""
+        return Span(first=self.first, behind=None if self.last else self.behind, of=self.of)
+
+    def title(self) -> str:
+        """For people, who count from 1."""
+        return f"pages {self.first + 1} to {self.behind}"
+
+
 class ByValues(_Slices):
-    """A slice for each value of a query parameter. Bounds: from which value to which, by their numbers."""
+    """A slice for each value of a query parameter. Bounds: from which value to which, by their numbers; and the pages, of
+    a value that is split by them."""
 
     by: Literal["values"]
     param: str = Field(min_length=1)
     values: tuple[str | int | float | bool, ...] = Field(min_length=1)
-    needs_total: ClassVar[bool] = False
+    pages: int | None = Field(default=None, gt=0)
+    """A value that has more pages is split into ranges of so many; None: none is."""
+
+    @property
+    def needs_total(self) -> bool:
+        return self.counts_pages
+
+    @property
+    def counts_pages(self) -> bool:
+        return self.pages is not None
 
     @model_validator(mode="after")
     def _differ(self) -> "ByValues":
@@ -81,48 +136,55 @@ class ByValues(_Slices):
         return [0, len(self.values)]
 
     def known(self, bounds: Bounds) -> list[Bounds]:
-        first, behind = bounds
+        first, behind, *pages = bounds
+        if pages:
+            return self._ranges(bounds, PageRange(**pages[0]))
         return [[first + start, first + end] for start, end in _grouped(behind - first)] if behind - first > 1 else []
+
+    def parts(self, bounds: Bounds, total: int, count: int, cap: int | None) -> list[Bounds]:
+        return self._ranges(bounds, PageRange.of_total(total, count, cap)) if count and not self.span(bounds) else []
+
+    def _ranges(self, bounds: Bounds, pages: PageRange) -> list[Bounds]:
+        return [[*bounds[:2], part.model_dump()] for part in pages.ranges(self.pages)] if self.pages else []
 
     def query(self, bounds: Bounds) -> Mapping[str, Any]:
         return {self.param: self.values[bounds[0]]}
 
+    def span(self, bounds: Bounds) -> PageRange | None:
+        return PageRange(**bounds[2]) if bounds[2:] else None
+
     def title(self, bounds: Bounds) -> str:
-        first, behind = bounds
-        if behind - first == 1:
-            return f"{self.param}={_text(self.values[first])}"
-        return f"{behind - first} values of {self.param}, from {_text(self.values[first])}"
+        first, behind, *_ = bounds
+        if behind - first > 1:
+            return f"{behind - first} values of {self.param}, from {_text(self.values[first])}"
+        pages = self.span(bounds)
+        return f"{self.param}={_text(self.values[first])}" + (f", {pages.title()}" if pages else "")
 
 
 class ByPages(_Slices):
-    """Ranges of so many pages. Bounds: those of a `Span`; the last one has no end, for there may be more by the time
-    that it is walked, and its `behind` is where the end was."""
+    """Ranges of so many pages. Bounds: those of the pages."""
 
     by: Literal["pages"]
     pages: int = Field(gt=0)
 
+    @property
+    def counts_pages(self) -> bool:
+        return True
+
     def known(self, bounds: Bounds) -> list[Bounds]:
-        return self._ranges(bounds["first"], bounds["behind"], bounds["of"], is_last=bounds["last"]) if bounds else []
+        return self._ranges(PageRange(**bounds)) if bounds else []
 
     def parts(self, bounds: Bounds, total: int, count: int, cap: int | None) -> list[Bounds]:
-        if bounds or not count:
-            return []
-        return self._ranges(0, -(-min(total, cap or total) // count), count, is_last=True)
+        return self._ranges(PageRange.of_total(total, count, cap)) if count and not bounds else []
 
-    def _ranges(self, first: int, behind: int, count: int, *, is_last: bool) -> list[Bounds]:
-        ranges = -(-(behind - first) // self.pages)
-        if ranges <= 1:
-            return []
-        cuts = [(first + start * self.pages, min(first + end * self.pages, behind)) for start, end in _grouped(ranges)]
-        return [{"first": one, "behind": end, "of": count, "last": is_last and end == behind} for one, end in cuts]
+    def _ranges(self, pages: PageRange) -> list[Bounds]:
+        return [part.model_dump() for part in pages.ranges(self.pages)]
 
-    def span(self, bounds: Bounds) -> Span | None:
-        if not bounds:
-            return None
-        return Span(first=bounds["first"], behind=None if bounds["last"] else bounds["behind"], of=bounds["of"])
+    def span(self, bounds: Bounds) -> PageRange | None:
+        return PageRange(**bounds) if bounds else None
 
     def title(self, bounds: Bounds) -> str:
-        return f"pages {bounds['first'] + 1} to {bounds['behind']}" if bounds else "all pages"
+        return PageRange(**bounds).title() if bounds else "all pages"
 
 
 def _point(said: Any) -> Point:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pagefleet.errors import CrawlCancelled, CrawlFailed
 from pagefleet.keys import WHOLE
 from pagefleet.page import Cursor
-from pagefleet.slices import ByPages, ByRange, Slices
+from pagefleet.slices import Bounds, ByRange, PageRange, Slices
 from pagefleet.states import State, combined
 from pagefleet.verdict import Signals, Verdict, judge, together
 
@@ -144,8 +144,23 @@ class Tree:
 
     def title(self, number: str) -> str:
         """Which part it is, for people."""
+        return self._slices.title(self._bounds(number))
+
+    def part(self, number: str) -> Status:
+        """Of one slice; a range of pages has its own part of the total that is declared to it."""
+        found, pages = self._found[number], self._pages(number)
+        part = status(f"{self._id}:{number}", found)
+        if pages is None or part.total is None:
+            return part
+        behind = part.total if pages.last else min(part.total, pages.behind * pages.of)
+        return replace(part, total=max(0, behind - pages.first * pages.of))
+
+    def _bounds(self, number: str) -> Bounds:
         bounds = self._found[number].row.get("bounds")
-        return self._slices.title(json.loads(bounds) if bounds else self._slices.whole())
+        return json.loads(bounds) if bounds else self._slices.whole()
+
+    def _pages(self, number: str) -> PageRange | None:
+        return self._slices.span(self._bounds(number))
 
     def status(self) -> Status:
         """Of the whole crawl."""
@@ -184,7 +199,8 @@ class Tree:
     def _total(self, number: str) -> int | None:
         """What the parts declare counts, where each has a total of its own: an API may not count beyond its cap."""
         found = self._found[number]
-        if isinstance(self._slices, ByPages) or not found.children:
+        there = [child for child in self.children(number) if child in self._found]
+        if not there or self._pages(there[0]):
             return found.total
         totals = [self._total(child) if child in self._found else None for child in self.children(number)]
         known = [total for total in totals if total is not None]
@@ -208,8 +224,8 @@ class Tree:
             documents, total = self._documents(number), found.total
             is_capped = total in self._caps and documents > (total or 0)  # it counts no further, and there were more
             return Signals(documents, None if is_capped else total)
-        if isinstance(self._slices, ByPages):
-            return replace(signals, total=None)  # it is the whole collection's
+        if self._pages(number):
+            return replace(signals, total=None)  # it is that of all pages
         is_full = isinstance(self._slices, ByRange) and signals.documents in self._caps
         return replace(signals, doubts=f"{signals.doubts} at-cap") if is_full else signals
 

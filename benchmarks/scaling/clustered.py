@@ -39,6 +39,7 @@ def steps(scripts: Scripts, other: SliceKeys = KEYS) -> Mapping[str, Step]:
         "rescue": lambda: scripts.rescue(KEYS),
         "release": lambda: scripts.release(KEYS, fence, "queued"),
         "steer": lambda: scripts.steer(KEYS, "pause"),
+        "delete": lambda: _deleted(scripts),
         "split": lambda: _split(scripts, other, fence),
         "token": lambda: scripts.token(ORIGIN, 0.01, 10, 0.25),
         "retry": lambda: scripts.retry(ORIGIN, KEYS.tag),
@@ -86,6 +87,11 @@ async def _split(scripts: Scripts, keys: SliceKeys, fence: str) -> str:
     await scripts.enqueue(keys, DESCRIPTION, "fingerprint", 0)
     await scripts.lease(keys, 1, fence, LEASE, WORKER)
     return (await scripts.split(keys, Split("split", Checkpoint(), [{"from": 1}, {"from": 2}]), fence, WORKER))[0]
+
+
+async def _deleted(scripts: Scripts) -> str:
+    await scripts.steer(KEYS, "cancel")
+    return await scripts.delete(KEYS)
 
 
 def commits(place: Path, seconds: float) -> str:

@@ -29,6 +29,7 @@ COUNT = 230
 RANGE = {"by": "range", "from": 0, "to": COUNT, "params": {"since": "{from}", "until": "{to}"}}
 WAYS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "values": ({"by": "values", "param": "rest", "values": [0, 1, 2]}, {"each": 3}, {}),
+    "values with many pages": ({"by": "values", "param": "rest", "values": [0, 1, 2], "pages": 3}, {"each": 3}, {}),
     "pages": ({"by": "pages", "pages": 4}, {}, {}),
     "pages by number": ({"by": "pages", "pages": 4}, {"style": "page"}, {"paginate": {"kind": "page"}}),
     "range": ({**RANGE, "most": 50}, {}, {}),

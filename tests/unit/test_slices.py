@@ -152,6 +152,19 @@ def test_values_of_any_collection(points: list[int], values: set[int]) -> None:
     assert Counter(found) == Counter(point for point in points if point % 7 in values)
 
 
+@given(points=points, values=st.sets(st.integers(0, 6), min_size=1), pages=st.integers(1, 4))
+def test_values_of_which_some_have_many_pages(points: list[int], values: set[int], pages: int) -> None:
+    """No slice has more pages than that, but for those that came meanwhile; and it is all there, once."""
+    source = crawl({"by": "values", "param": "kind", "values": sorted(values), "pages": pages})
+    found: Counter[int] = Counter()
+    for bounds, walked_pages in leaves(source, Model(points)):
+        assert bounds[1] - bounds[0] == 1
+        there = documents(walked_pages)
+        assert len(there) <= 10 * pages
+        found.update(there)
+    assert found == Counter(point for point in points if point % 7 in values)
+
+
 @given(st.integers(1, 30_000))
 def test_many_values_are_a_tree(count: int) -> None:
     slices = crawl({"by": "values", "param": "kind", "values": list(range(count))}).slices
@@ -255,6 +268,12 @@ def test_a_slice_is_a_crawl_of_its_own() -> None:
         (DAYS, {"cap": 10, "total": None}, "say where total is"),
         ({"by": "pages", "pages": 2}, {"total": None}, "say where total is"),
         ({"by": "pages", "pages": 2}, {"paginate": {"kind": "link_header"}}, "need pages that are counted"),
+        (
+            {"by": "values", "param": "x", "values": [1], "pages": 2},
+            {"paginate": {"kind": "link_header"}},
+            "need pages that are counted",
+        ),
+        ({"by": "values", "param": "x", "values": [1], "pages": 2}, {"total": None}, "say where total is"),
         ({**DAYS, "most": 5, "to": "2020-01-01"}, {}, "nothing lies between them"),
         ({**DAYS, "most": 5, "to": 7}, {}, "of two kinds"),
         ({**DAYS, "most": 5, "to": "soon"}, {}, "write an integer, a date"),

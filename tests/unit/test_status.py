@@ -65,12 +65,44 @@ def test_ranges_are_the_sum_of_their_parts(
     assert (found.documents, found.pages, found.slices, found.slices_over) == (first[0] + second[0], 2, 2, 2)
 
 
+def pages(first: int, behind: int, *, last: bool = False) -> dict[str, Any]:
+    return {"first": first, "behind": behind, "of": 1, "last": last}
+
+
 def test_pages_are_weighed_by_the_total_of_the_whole_alone() -> None:
-    part = {"first": 0, "behind": 5, "of": 1, "last": False}
-    rows = {"0": whole(9), "0.0": row(documents=5, total=9, bounds=json.dumps(part)), "0.1": row(documents=4, total=9)}
+    first, second = json.dumps(pages(0, 5)), json.dumps(pages(5, 9, last=True))
+    rows = {
+        "0": whole(9),
+        "0.0": row(documents=5, total=9, bounds=first),
+        "0.1": row(documents=4, total=9, bounds=second),
+    }
     assert (reasons(status(PAGES, rows)), status(PAGES, rows).total) == ([], 9)
-    less = {**rows, "0.1": row(documents=3, total=9)}
+    tree = Tree("x", PAGES, None, rows)
+    assert [(tree.title(number), tree.part(number).total) for number in tree.leaves] == [
+        ("pages 1 to 5", 5),
+        ("pages 6 to 9", 4),
+    ]
+    less = {**rows, "0.1": row(documents=3, total=9, bounds=second)}
     assert reasons(status(PAGES, less)) == ["below-total"]
+
+
+def test_a_value_that_is_split_by_pages_is_weighed_by_its_own_total() -> None:
+    rows = {
+        "0": whole(split=3),
+        "0.0": row(documents=5, total=5, bounds=bounds(0, 1)),
+        "0.1": row(total=9, split=2, bounds=bounds(1, 2)),
+        "0.1.0": row(documents=5, total=9, bounds=json.dumps([1, 2, pages(0, 5)])),
+        "0.1.1": row(documents=4, total=9, bounds=json.dumps([1, 2, pages(5, 9, last=True)])),
+        "0.2": row(documents=5, total=5, bounds=bounds(2, 3)),
+    }
+    found = status(VALUES, rows)
+    assert (reasons(found), found.documents, found.total, found.slices) == ([], 19, 19, 4)
+    tree = Tree("x", VALUES, None, rows)
+    assert [tree.title(number) for number in tree.leaves] == ["x=a", "x=b, pages 1 to 5", "x=b, pages 6 to 9", "x=c"]
+    assert [tree.part(number).total for number in tree.leaves] == [5, 5, 4, 5]
+    less = status(VALUES, {**rows, "0.1.1": row(documents=3, bounds=json.dumps([1, 2, pages(5, 9, last=True)]))})
+    assert less.verdict is not None
+    assert less.verdict.reasons == (("below-total", "slice 0.1 (x=b): 8 documents, but the source declared 9"),)
 
 
 def test_values_are_weighed_one_by_one_and_told_together() -> None:
