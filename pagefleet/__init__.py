@@ -60,6 +60,7 @@ from pagefleet.events import Event
 from pagefleet.page import Document, Page, Response
 from pagefleet.pages import Documents, Pages, documents, pages
 from pagefleet.paginators import LinkHeader, NextCursor, NextUrl, Offset, PageNumber, Single
+from pagefleet.slices import ByPages, ByRange, ByValues
 from pagefleet.source import Client, PythonSource, source
 from pagefleet.states import State
 from pagefleet.status import Status
@@ -69,6 +70,9 @@ if TYPE_CHECKING:
     from pagefleet.fleet import Fleet, Handle
 
 __all__ = [
+    "ByPages",
+    "ByRange",
+    "ByValues",
     "Client",
     "Crawl",
     "CrawlCancelled",

@@ -26,7 +26,7 @@ from pagefleet.paginators import NextCursor, Offset, Opaque, PageNumber, Paginat
 from pagefleet.paginators.places import Found, as_form, check_header, in_body, with_own_body
 from pagefleet.presets import applied
 from pagefleet.slices import Bounds as SliceBounds
-from pagefleet.slices import ByPages, ByRange, ByValues, Slices
+from pagefleet.slices import ByRange, ByValues, Slices
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}

@@ -132,6 +132,6 @@ def _nearest(place: list[str], said: Any) -> str:
             model = RULES[said["kind"]]
         else:
             model = SLICES[said["by"]] if part == "slices" else TABLES.get(part, model)
-    known = [field.alias or name for name, field in model.model_fields.items()]
+    known = [field.serialization_alias or name for name, field in model.model_fields.items()]
     near = difflib.get_close_matches(place[-1], known, 1)
     return f"did you mean {near[0]}?" if near else f"the fields are {', '.join(known)}"

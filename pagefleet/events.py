@@ -1,5 +1,6 @@
 """What has moved a slice: one event for each change of its state."""
 
+import heapq
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,19 +29,26 @@ class Event:
     after: State
     why: str
     """Why a worker let go, whose lease ran out, what the slice had waited for; cut behind 500 bytes."""
+    slice: str
+    """Its number."""
 
     @classmethod
-    def of(cls, stored: bytes) -> Self:
+    def of(cls, slice_: str, stored: bytes) -> Self:
         """From how it stands in Redis."""
         told: dict[str, Any] = json.loads(stored.decode(errors="replace"))
         before = State(told["from"]) if "from" in told else None
         return cls(
             *(told["number"], told["at"] / 1000, told["who"], told["what"]),
-            *(before, State(told["to"]), told["why"]),
+            *(before, State(told["to"]), told["why"], slice_),
         )
 
 
-def events(stored: Iterable[bytes], count: int) -> list[Event]:
+def events(slice_: str, stored: Iterable[bytes], count: int) -> list[Event]:
     """Those of a slice that has had `count`, the oldest first; what a torn write left is none of them."""
-    told = sorted(map(Event.of, stored), key=lambda event: event.number)
+    told = sorted((Event.of(slice_, one) for one in stored), key=lambda event: event.number)
     return [event for event in told if count - KEPT < event.number <= count]
+
+
+def merged(slices: Iterable[list[Event]]) -> list[Event]:
+    """Those of several slices by their times, and those of one in their order, whatever Redis' clock did."""
+    return list(heapq.merge(*slices, key=lambda event: event.at))

@@ -18,7 +18,7 @@ from pagefleet.consumer import Streams
 from pagefleet.crawl import Crawl
 from pagefleet.embedded import embedded
 from pagefleet.errors import CrawlExists, CrawlGoesOn, CrawlMissing, LaterRelease
-from pagefleet.events import Event, events
+from pagefleet.events import Event, events, merged
 from pagefleet.keys import WHOLE, SliceKeys
 from pagefleet.page import Quarantined
 from pagefleet.results import missing
@@ -241,18 +241,29 @@ class Handle(Streams):
         return lost
 
     async def events(self) -> list[Event]:
-        """What has moved it from state to state, the last 200 times; the oldest first. Of many slices, slice 0."""
+        """What has moved its slices from state to state, the last 200 times of each; the oldest first."""
+        numbers, told = await self.numbers(), list[list[Event]]()
+        for start in range(0, len(numbers), AT_ONCE):
+            told += await self._events_of(numbers[start : start + AT_ONCE])
+        return merged(told)
 
+    async def _events_of(self, numbers: Sequence[str]) -> list[list[Event]]:
         async def look() -> list[Any]:
-            async with self._fleet.redis.pipeline(transaction=True) as pipe:
-                pipe.hvals(self.keys.events)
-                pipe.hmget(self.keys.slice, ["state", "events"])
-                return await pipe.execute()
+            async with self._redis.pipeline(transaction=True) as pipe:
+                for keys in (SliceKeys(self.id, number) for number in numbers):
+                    pipe.hvals(keys.events)
+                    pipe.hmget(keys.slice, ["state", "events"])
+                return list(await pipe.execute())
 
-        stored, (state, count) = await patiently(look, f"looking up what moved {self.id}", self._fleet.patience)
-        if state is None:
-            raise missing(self.id)
-        return events(stored, int(count or 0))
+        answers = iter(await patiently(look, f"looking up what moved {self.id}", self._patience))
+        told = list[list[Event]]()
+        for number in numbers:
+            stored, (state, count) = next(answers), next(answers)
+            if state is not None:
+                told.append(events(number, stored, int(count or 0)))
+            elif number == WHOLE:
+                raise missing(self.id)
+        return told
 
     async def _steer(self, verb: Verb) -> State:
         """All slices, parents first: one that has not heard of it yet may be split meanwhile."""

@@ -14,7 +14,16 @@ from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from pagefleet.paginators.numbers import Span
 
@@ -32,6 +41,11 @@ class _Slices(BaseModel):
     model_config = ConfigDict(
         defer_build=True, frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True
     )
+
+    @model_serializer(mode="wrap")
+    def _with_by(self, said: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What they go by is said even where defaults are left out: it tells one kind from another."""
+        return {"by": self.__class__.model_fields["by"].default, **said(self)}
 
     @property
     def needs_total(self) -> bool:
@@ -70,8 +84,8 @@ class _Slices(BaseModel):
 
 
 class PageRange(BaseModel):
-    """Pages from `first` to before `behind`, counted from 0, of `of` documents each. The last range has no end, for there
-    may be more by the time that it is walked, and its `behind` is where the end was."""
+    """Pages from `first` to before `behind`, counted from 0, of `of` documents each. The last range has no end, for
+    there may be more by the time that it is walked, and its `behind` is where the end was."""
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
@@ -107,10 +121,10 @@ class PageRange(BaseModel):
 
 
 class ByValues(_Slices):
-    """A slice for each value of a query parameter. Bounds: from which value to which, by their numbers; and the pages, of
-    a value that is split by them."""
+    """A slice for each value of a query parameter. Bounds: from which value to which, by their numbers; and the pages,
+    of a value that is split by them."""
 
-    by: Literal["values"]
+    by: Literal["values"] = "values"
     param: str = Field(min_length=1)
     values: tuple[str | int | float | bool, ...] = Field(min_length=1)
     pages: int | None = Field(default=None, gt=0)
@@ -164,7 +178,7 @@ class ByValues(_Slices):
 class ByPages(_Slices):
     """Ranges of so many pages. Bounds: those of the pages."""
 
-    by: Literal["pages"]
+    by: Literal["pages"] = "pages"
     pages: int = Field(gt=0)
 
     @property
@@ -220,9 +234,9 @@ Place = Annotated[
 class ByRange(_Slices):
     """Ranges of a number, a date or a time, half-open. Bounds: from where to where, by 1, a day or a second."""
 
-    by: Literal["range"]
-    start: Place = Field(alias="from")
-    end: Place = Field(alias="to")
+    by: Literal["range"] = "range"
+    start: Place = Field(validation_alias="from", serialization_alias="from")
+    end: Place = Field(validation_alias="to", serialization_alias="to")
     params: Mapping[str, str]
     """`{from}` and `{to}` in them stand for the ends of a range, `{from:%Y%m%d}` for one in a form of its own."""
     most: int | None = Field(default=None, gt=0)

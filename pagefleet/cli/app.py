@@ -213,7 +213,17 @@ def doctor(redis: Redis = None) -> int:
 @app.command()
 def forget(crawl_id: Id, consumer: Annotated[str, typer.Argument(metavar="READER")], redis: Redis = None) -> int:
     """Keep no documents for a reader that will not come back; `pagefleet show` lists them."""
-    return _look(redis, lambda fleet: fleet.crawl(crawl_id).forget(consumer))
+
+    async def forgotten(fleet: Fleet) -> None:
+        handle = fleet.crawl(crawl_id)
+        if consumer not in await handle.consumers():
+            await handle.status()  # or there is no such crawl
+            raise Refused(
+                f"forgetting {consumer}: it does not read {crawl_id}; `pagefleet show {crawl_id}` says who does"
+            )
+        await handle.forget(consumer)
+
+    return _look(redis, forgotten)
 
 
 @app.command()

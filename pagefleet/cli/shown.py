@@ -1,14 +1,16 @@
 """Crawls as `ls` and `show` print them."""
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pagefleet.cli.progress import duration, size
+from pagefleet.cli.progress import size
 from pagefleet.fleet import Fleet, Handle
+from pagefleet.keys import WHOLE, SliceKeys
 from pagefleet.results import BEFORE_ALL
 from pagefleet.states import State
 from pagefleet.status import Status
@@ -19,6 +21,7 @@ SLICES = 20
 """So many of its slices are."""
 EVENTS = 8
 """And so many of its last events."""
+AGES = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def crawls(statuses: list[Status]) -> RenderableType:
@@ -44,7 +47,8 @@ async def crawl(fleet: Fleet, handle: Handle) -> list[RenderableType]:
     facts.add_column(overflow="fold")
     for name, value in [*_facts(status), *await _readers(handle)]:
         facts.add_row(name, Text(value))
-    tables = await _slices(handle), await _pages(fleet, handle), await _events(handle)
+    slices = await handle.slices()
+    tables = _slices(slices), await _pages(fleet, handle, slices), await _events(handle, is_sliced=bool(slices))
     return [facts, *(table for table in tables if table.row_count)]
 
 
@@ -88,39 +92,48 @@ async def _readers(handle: Handle) -> list[tuple[str, str]]:
     return [("reader", f"{name or 'unnamed'}, done with {position}") for name, position in there]
 
 
-async def _slices(handle: Handle) -> Table:
+def _slices(slices: Mapping[str, tuple[str, Status]]) -> Table:
     """Those that are not over first, for they are what is looked for."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("slice", "which", "state"):
         table.add_column(column)
     for column in ("documents", "of"):
         table.add_column(column, justify="right")
-    slices = sorted((await handle.slices()).items(), key=lambda slice_: slice_[1][1].state is State.FINISHED)
-    for number, (title, status) in slices[:SLICES]:
+    told = sorted(slices.items(), key=lambda slice_: slice_[1][1].state is State.FINISHED)
+    for number, (title, status) in told[:SLICES]:
         total = f"{status.total:,}" if status.total is not None else "?"
         table.add_row(number, title, status.state.value, f"{status.documents:,}", total)
-    if slices[SLICES:]:
-        table.add_row("…", f"{len(slices) - SLICES:,} more")
+    if told[SLICES:]:
+        table.add_row("…", f"{len(told) - SLICES:,} more")
     return table
 
 
-async def _pages(fleet: Fleet, handle: Handle) -> Table:
-    table = Table("page", "documents", "bytes", "status", "ms", "worker", box=None, pad_edge=False, header_style="bold")
-    for entry_id, row in reversed(await fleet.redis.xrevrange(handle.keys.ledger, count=PAGES)):
-        fields = (row[name].decode() for name in (b"documents", b"bytes", b"status", b"ms", b"worker"))
-        table.add_row(entry_id.decode().partition("-")[0], *fields)
+async def _pages(fleet: Fleet, handle: Handle, slices: Mapping[str, tuple[str, Status]]) -> Table:
+    """Of a crawl in slices the last one of each that was at work last."""
+    latest = sorted(slices, key=lambda number: slices[number][1].committed or 0, reverse=True)[:PAGES]
+    columns = ("page", "documents", "bytes", "status", "ms", "worker")
+    table = Table(*(["slice"] if slices else []), *columns, box=None, pad_edge=False, header_style="bold")
+    for number in latest or [WHOLE]:
+        ledger = SliceKeys(handle.id, number).ledger
+        for entry_id, row in reversed(await fleet.redis.xrevrange(ledger, count=1 if slices else PAGES)):
+            fields = (row[name.encode()].decode() for name in columns[1:])
+            table.add_row(*([number] if slices else []), entry_id.decode().partition("-")[0], *fields)
     return table
 
 
-async def _events(handle: Handle) -> Table:
-    table = Table("when", "who", "what", "state after", "why", box=None, pad_edge=False, header_style="bold")
+async def _events(handle: Handle, *, is_sliced: bool) -> Table:
+    columns = ("who", "what", "state after", "why")
+    table = Table("when", *(["slice"] if is_sliced else []), *columns, box=None, pad_edge=False, header_style="bold")
     for event in (await handle.events())[-EVENTS:]:
-        table.add_row(_moment(event.at), event.who, event.what, event.after.value, Text(event.why))
+        told = (event.who, event.what, event.after.value, Text(event.why))
+        table.add_row(_moment(event.at), *([event.slice] if is_sliced else []), *told)
     return table
 
 
 def _ago(moment: float) -> str:
-    return f"{duration(max(0.0, time.time() - moment))} ago"
+    seconds = max(0.0, time.time() - moment)
+    each, unit = next((age for age in AGES if seconds >= 2 * age[0]), AGES[-1])
+    return f"{seconds / each:.0f} {unit} ago"
 
 
 def _moment(moment: float | None) -> str:

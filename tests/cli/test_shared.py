@@ -95,9 +95,12 @@ async def test_who_enqueues_again_is_told_why_nothing_happens(server: Api, shell
     assert words(shell.run("delete", "things")) == ""
     assert words(shell.run("ls")).count("things") == 0
     assert words(shell.run("enqueue", file)) == "things"
-    early = shell.run("delete", "things")
-    assert early.ends() == 2
-    assert early.error == "pagefleet: deleting things: it is queued; cancel it first"
+    for line, error in (
+        ("delete things", "deleting things: it is queued; cancel it first"),
+        ("forget things me", "forgetting me: it does not read things; `pagefleet show things` says who does"),
+    ):
+        refused = shell.run(*line.split())
+        assert (refused.ends(), refused.error) == (2, f"pagefleet: {error}")
 
 
 @pytest.mark.usefixtures("fleet")

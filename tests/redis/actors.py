@@ -141,7 +141,9 @@ class Case:
 
     async def events(self) -> list[Event]:
         """What has moved the slice."""
-        return events(await self.call("HVALS", self.keys.events), int((await self.row()).get("events", 0)))
+        return events(
+            self.keys.number, await self.call("HVALS", self.keys.events), int((await self.row()).get("events", 0))
+        )
 
     async def check_events(self) -> None:
         """Each begins where the one before ended, the last one ends where the slice is, and each is a way that there
