@@ -17,7 +17,7 @@ from pagefleet import keys as key
 from pagefleet.connection import patiently
 from pagefleet.keys import WHOLE, SliceKeys
 from pagefleet.page import Document
-from pagefleet.results import BEFORE_ALL, Reading, Results, at_once, joined, split_id
+from pagefleet.results import BEFORE_ALL, Reading, Results, fitting, joined, split_id
 from pagefleet.scripts import Scripts
 from pagefleet.status import Status, order
 
@@ -80,7 +80,7 @@ class Streams:
         """
         status = await self.status()
         after = [after] if isinstance(after, str) else after or ()
-        reading = Reading(self._results, dict(map(split_id, after)), at_once(status.documents, status.bytes))
+        reading = Reading(self._results, dict(map(split_id, after)), fitting(status.documents, status.bytes))
         while True:
             async with aclosing(reading.all_slices()) as batches:
                 async for batch in batches:
@@ -151,12 +151,8 @@ class Streams:
 
         await self.everywhere(forgotten)
 
-    async def position(self, consumer: str) -> tuple[str, str] | None:
-        """The id and the note that a consumer last acknowledged, of a crawl in one slice."""
-        return (await self.positions(consumer)).get(WHOLE)
-
     async def positions(self, consumer: str) -> dict[str, tuple[str, str]]:
-        """The same for each slice, by its number."""
+        """The id and the note that a consumer last acknowledged in each slice, by its number."""
         numbers = await self.numbers()
 
         async def ask() -> Any:

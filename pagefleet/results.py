@@ -146,7 +146,7 @@ class Reading:
                 numbers += self._next(look)
                 if look.documents:
                     _, self._at[look.number] = split_id(look.documents[-1].id)
-                    self._count = at_once(len(look.documents), sum(map(len, look.documents)))
+                    self._count = fitting(len(look.documents), sum(map(len, look.documents)))
                     yield look.documents
 
     def _next(self, look: Look) -> list[str]:
@@ -207,7 +207,7 @@ def _document(number: str, entry_id: str, fields: Mapping[bytes, bytes]) -> Docu
     return document
 
 
-def at_once(documents: int, size: int) -> int:
+def fitting(documents: int, size: int) -> int:
     """How many to read at once, where so many have this size."""
     return max(1, min(READ, READ_BYTES * documents // size)) if size else READ
 

@@ -114,15 +114,15 @@ async def _walk(station: Station, held: Slice) -> None:
     if children := sliced.known():
         await held.split(children, None)
         return
-    source, may_split = sliced.source, sliced.is_at_start
-    held.use(source)
+    held.use(sliced.source)
+    is_first = True
     try:
-        async with station.pages(source, held) as pages:
+        async with station.pages(sliced.source, held) as pages:
             async for page in held.until_halted(pages):
-                if may_split and (children := sliced.parts(page)):
+                if is_first and (children := sliced.parts(page)):
                     await held.split(children, page.total)
                     return
-                may_split = False
+                is_first = False
                 if page.notice:
                     log.warning("%s: %s", held.keys.tag, page.notice)
                 await held.commit(page)

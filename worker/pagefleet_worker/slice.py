@@ -68,7 +68,7 @@ class Slice:
         self._started = time.monotonic()
         self._reason = ""
         self._limit: asyncio.Timeout | None = None
-        self._grace: Grace = at_once
+        self._grace: Grace = in_a_fetch
         self._until = 0.0
         self._self_fence: asyncio.TimerHandle | None = None
         self._key: Names = ()
@@ -114,7 +114,7 @@ class Slice:
         """The pages, for as long as this worker has the slice; raises `Halted` in the middle of a fetch, too."""
         while not self.is_over:
             self._check_halted()
-            self._grant(at_once)
+            self._grant(in_a_fetch)
             page = await anext(pages, None)
             if page is None:
                 return
@@ -273,7 +273,7 @@ Grace = Callable[[str], float | None]
 """Seconds that are left for what is under way when this is the reason to halt; None: all that it needs."""
 
 
-def at_once(_: str) -> float | None:
+def in_a_fetch(_: str) -> float | None:
     """A page that is not there yet is not waited for."""
     return 0.0
 

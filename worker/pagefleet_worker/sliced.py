@@ -1,6 +1,7 @@
 """What a worker is to do with a slice of a sliced crawl: walk a part of the source, or split it into smaller ones."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,48 +11,45 @@ from pagefleet.fleet import Fleet
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Page
 from pagefleet.pages import Source
-from pagefleet.slices import Bounds
+from pagefleet.slices import Bounds, Slices
 
 
 @dataclass(frozen=True, slots=True)
 class Sliced:
-    """A slice with its bounds. Only before its first document is delivered may it be split."""
+    """A slice with its bounds."""
 
-    whole: Source
-    bounds: Bounds
-    plan: list[Bounds]
+    source: Source
+    """What is walked."""
+    slices: Slices | None = None
+    """How it may be split; None: not, or no longer, for some of it is delivered."""
+    bounds: Bounds = None
+    plan: Sequence[Bounds] = ()
     """What a split that broke off had begun with; nothing may be walked behind that."""
-    is_at_start: bool
+    cap: int | None = None
 
     @classmethod
     async def of(cls, fleet: Fleet, keys: SliceKeys, checkpoint: Checkpoint) -> Self:
         """Asks Redis for the source, and of a sliced one for the bounds."""
-        source = await fleet.source(keys.crawl)
+        whole = await fleet.source(keys.crawl)
+        if not isinstance(whole, Crawl) or whole.slices is None:
+            return cls(whole)
+        said, plan = await fleet.bounds(keys)
+        bounds = whole.slices.whole() if said is None else json.loads(said)
+        source = whole.sliced(bounds)
         is_at_start = (checkpoint.page, checkpoint.index, checkpoint.cursor) == (1, 0, None)
-        if not isinstance(source, Crawl) or source.slices is None:
-            return cls(source, None, [], is_at_start)
-        bounds, plan = await fleet.bounds(keys)
-        return cls(source, source.slices.whole() if bounds is None else json.loads(bounds), plan, is_at_start)
+        return cls(source, whole.slices, bounds, plan, whole.cap) if is_at_start else cls(source)
 
-    @property
-    def source(self) -> Source:
-        """What is walked."""
-        return self.whole.sliced(self.bounds) if isinstance(self.whole, Crawl) else self.whole
-
-    def known(self) -> list[Bounds]:
+    def known(self) -> Sequence[Bounds]:
         """The bounds of its children, if no page need be seen for them."""
-        if not self.is_at_start or not isinstance(self.whole, Crawl) or self.whole.slices is None:
-            return []
-        return self.plan or self.whole.slices.known(self.bounds)
+        return self.plan or self.slices.known(self.bounds) if self.slices else ()
 
-    def parts(self, page: Page) -> list[Bounds]:
+    def parts(self, page: Page) -> Sequence[Bounds]:
         """The bounds of its children, by its first page; none: it is small enough."""
-        if not isinstance(self.whole, Crawl) or (slices := self.whole.slices) is None or not slices.needs_total:
-            return []
-        if not self.is_at_start or page.quarantined or (page.is_last and not page.documents):
-            return []
+        slices = self.slices
+        if slices is None or not slices.needs_total or page.quarantined or (page.is_last and not page.documents):
+            return ()
         if page.total is None:
             raise Stop(
                 f"slicing by {slices.by}: the first page does not say how many documents there are; correct total"
             )
-        return slices.parts(self.bounds, page.total, len(page.documents), self.whole.cap)
+        return slices.parts(self.bounds, page.total, len(page.documents), self.cap)
