@@ -1,6 +1,8 @@
 """`pagefleet`: the command line.
 
 app.py          the commands
+options.py      what they are given
+execution.py    how they are carried out
 drain.py        `pagefleet crawl`: everything on one machine
 read.py         `pagefleet documents`
 shown.py        `pagefleet ls` and `show`

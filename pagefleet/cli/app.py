@@ -1,7 +1,5 @@
 """The commands: each reads its options and says what the library does."""
 
-import asyncio
-import io
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -9,8 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from pydantic import ValidationError
-from rich.console import Console
 
 from pagefleet.cli import presets, probe, shown
 from pagefleet.cli.audit import audited
@@ -18,16 +14,16 @@ from pagefleet.cli.demo import demonstrate
 from pagefleet.cli.doctor import look
 from pagefleet.cli.drain import DIRECTORY, Drain
 from pagefleet.cli.ending import UNVERIFIED, USAGE, Refused, end, fail
+from pagefleet.cli.execution import at_crawls, become, check, check_environment, over, printed
 from pagefleet.cli.interrupts import Interrupts
+from pagefleet.cli.options import File, Headers, Id, Name, Output, Redis, SharedRedis, Source
 from pagefleet.cli.output import opened
 from pagefleet.cli.progress import say
 from pagefleet.cli.read import read
-from pagefleet.connection import open_pool
 from pagefleet.crawl import Crawl
 from pagefleet.crawlfile import load, renamed
-from pagefleet.errors import PagefleetError, RedisUnusable
+from pagefleet.errors import PagefleetError
 from pagefleet.fleet import Fleet, Handle
-from pagefleet.settings import Settings
 from pagefleet.states import State
 
 app = typer.Typer(
@@ -37,43 +33,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Drain paginated HTTP APIs: resumable anywhere, every document once.",
 )
-WIDE = 250
-"""Columns where nobody's terminal says how many there are."""
-
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A crawl file, TOML or JSON.", show_default=False)]
-Source = Annotated[
-    str,
-    typer.Argument(metavar="FILE|URL", help="A crawl file, TOML or JSON; a URL is probed first.", show_default=False),
-]
-Headers = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--header",
-        "-H",
-        metavar="'NAME: VALUE'",
-        help="With a URL; secrets by name, 'Authorization: Bearer env:TOKEN'.",
-    ),
-]
-Id = Annotated[str, typer.Argument(metavar="ID", help="A crawl, as `pagefleet ls` names it.", show_default=False)]
-Redis = Annotated[
-    str | None,
-    typer.Option(
-        "--redis",
-        metavar="URL",
-        envvar="REDIS_URL",
-        help="redis://, rediss://, unix:// or sentinel://; none: our own, in .pagefleet/",
-    ),
-]
-SharedRedis = Annotated[
-    str | None,
-    typer.Option("--redis", metavar="URL", envvar="REDIS_URL", help="redis://, rediss://, unix:// or sentinel://."),
-]
-Output = Annotated[
-    str, typer.Option("--output", "-o", metavar="FILE", help="Where the documents go, as JSON Lines; - is stdout.")
-]
-Name = Annotated[
-    str | None, typer.Option("--name", metavar="NAME", help="Call the crawl this, whatever the file says.")
-]
 
 
 @app.command()
@@ -93,13 +52,13 @@ def crawl(
     if given and not is_url:
         raise Refused(f"crawling by {source}: -H goes with a URL; write headers into the crawl file")
     said, where = None if is_url else _load(Path(source), name), opened(output)
-    _check(redis)
+    check(redis)
 
     async def crawled(interrupts: Interrupts) -> int:
         found = said or await probe.find_out(source, given, name)
         return UNVERIFIED if found is None else await Drain(found, where, workers, interrupts).run(redis)
 
-    return _over(crawled)
+    return over(crawled)
 
 
 @app.command("probe")
@@ -119,14 +78,14 @@ def probe_url(
     if not probe.is_url(url):
         raise Refused(f"probing {url}: write a whole URL, such as https://api.example.org/things")
     given = probe.parsed(headers or [])
-    return _over(lambda _: probe.show(url, given, output))
+    return over(lambda _: probe.show(url, given, output))
 
 
 @app.command()
 def enqueue(file: File, redis: Redis = None, name: Name = None) -> int:
     """Start a crawl on a fleet, and print its id. The same crawl again changes nothing."""
     said = _load(file, name)
-    _check(redis)
+    check(redis)
 
     async def enqueued() -> None:
         async with Fleet(redis) as fleet:
@@ -143,7 +102,7 @@ def enqueue(file: File, redis: Redis = None, name: Name = None) -> int:
                 f"it is in {DIRECTORY}/, where nobody advances it before `pagefleet crawl`; a fleet is given by --redis"
             )
 
-    return _over(lambda _: enqueued())
+    return over(lambda _: enqueued())
 
 
 @app.command("ls")
@@ -151,9 +110,9 @@ def list_crawls(redis: Redis = None) -> int:
     """List all crawls, the latest first."""
 
     async def listed(fleet: Fleet) -> None:
-        _print(shown.crawls(await fleet.crawls()))
+        printed(shown.crawls(await fleet.crawls()))
 
-    return _look(redis, listed)
+    return at_crawls(redis, listed)
 
 
 @app.command()
@@ -161,9 +120,9 @@ def show(crawl_id: Id, redis: Redis = None) -> int:
     """Show all about one crawl: state, counts, checkpoint, lease, readers, verdict, last pages, and what moved it."""
 
     async def told(fleet: Fleet) -> None:
-        _print(*await shown.crawl(fleet, fleet.crawl(crawl_id)))
+        printed(*await shown.crawl(fleet, fleet.crawl(crawl_id)))
 
-    return _look(redis, told)
+    return at_crawls(redis, told)
 
 
 @app.command()
@@ -193,21 +152,21 @@ def cancel(crawl_id: Id, redis: Redis = None) -> int:
 @app.command()
 def delete(crawl_id: Id, redis: Redis = None) -> int:
     """Delete a crawl that is over, with its documents; its name is free then."""
-    return _look(redis, lambda fleet: fleet.crawl(crawl_id).delete())
+    return at_crawls(redis, lambda fleet: fleet.crawl(crawl_id).delete())
 
 
 @app.command()
 def audit(crawl_id: Id, redis: Redis = None) -> int:
     """Derive again, from what is in Redis, that a crawl is whole; ends with 3 if anything speaks against it."""
-    _check(redis, DIRECTORY)
-    return _over(lambda _: audited(crawl_id, redis))
+    check(redis, DIRECTORY)
+    return over(lambda _: audited(crawl_id, redis))
 
 
 @app.command()
 def doctor(redis: Redis = None) -> int:
     """Look for what may be wrong with a fleet's Redis and what is in it; ends with 1 if anything is."""
-    _check(redis, DIRECTORY)
-    return _over(lambda _: look(redis))
+    check(redis, DIRECTORY)
+    return over(lambda _: look(redis))
 
 
 @app.command()
@@ -223,7 +182,7 @@ def forget(crawl_id: Id, consumer: Annotated[str, typer.Argument(metavar="READER
             )
         await handle.forget(consumer)
 
-    return _look(redis, forgotten)
+    return at_crawls(redis, forgotten)
 
 
 @app.command()
@@ -236,9 +195,9 @@ def documents(
     ] = False,
 ) -> int:
     """Read the documents of a crawl, to its end; with a file, go on where the last reading stopped."""
-    _check(redis, DIRECTORY)
+    check(redis, DIRECTORY)
     where = opened(output)
-    return _over(lambda _: read(crawl_id, redis, where, is_rest=is_rest))
+    return over(lambda _: read(crawl_id, redis, where, is_rest=is_rest))
 
 
 @app.command("presets")
@@ -247,7 +206,7 @@ def list_presets(
 ) -> None:
     """List the APIs that are known; with a name, print a crawl file to begin with, and what to mind."""
     if name is None:
-        _print(presets.listed())
+        printed(presets.listed())
     else:
         print(presets.crawl_file(name))
 
@@ -271,13 +230,13 @@ def worker(
 ) -> None:
     """Advance crawls until a signal comes; any number on any machines."""
     os.environ["PAGEFLEET_ALLOW"] = allow
-    _become("worker", redis, "--concurrency", str(concurrency), "--processes", str(processes))
+    become("worker", redis, "--concurrency", str(concurrency), "--processes", str(processes))
 
 
 @app.command()
 def scheduler(redis: SharedRedis = None) -> None:
     """Enqueue what is due and rescue what was abandoned; one is enough, several do no harm."""
-    _become("scheduler", redis)
+    become("scheduler", redis)
 
 
 @app.command()
@@ -285,8 +244,8 @@ def demo(
     workers: Annotated[int, typer.Option("--workers", metavar="N", min=2, max=16, help="Worker processes.")] = 3,
 ) -> int:
     """See it at work: a real API, three workers, one of them killed, and every document accounted for."""
-    _check_environment()
-    return _over(lambda _: demonstrate(workers))
+    check_environment()
+    return over(lambda _: demonstrate(workers))
 
 
 def run() -> NoReturn:
@@ -325,67 +284,8 @@ def _load(file: Path, name: str | None) -> Crawl:
     return renamed(said, name) if name is not None else said
 
 
-def _over(command: Callable[[Interrupts], Coroutine[Any, Any, int | None]]) -> int:
-    async def interruptible() -> int:
-        interrupts = Interrupts()
-        return await interrupts.over(command(interrupts))
-
-    return asyncio.run(interruptible())
-
-
-def _look(redis: str | None, at: Callable[[Fleet], Coroutine[Any, Any, None]]) -> int:
-    """At crawls that are there."""
-    _check(redis, DIRECTORY)
-
-    async def looked() -> None:
-        async with Fleet(redis) as fleet:
-            await at(fleet)
-
-    return _over(lambda _: looked())
-
-
 def _steer(crawl_id: str, redis: str | None, verb: Callable[[Handle], Coroutine[Any, Any, str]]) -> int:
     async def steered(fleet: Fleet) -> None:
         print(await verb(fleet.crawl(crawl_id)))
 
-    return _look(redis, steered)
-
-
-def _become(role: str, redis: str | None, *options: str) -> NoReturn:
-    """This process becomes the worker or the scheduler: neither package is imported here, and signals go straight."""
-    if redis is None:
-        raise Refused(f"starting a {role}: there is no Redis to share; give --redis URL or set REDIS_URL")
-    _check(redis)
-    os.environ["REDIS_URL"] = redis  # not an argument: everybody may read those
-    os.execv(sys.executable, [sys.executable, "-m", f"pagefleet_{role}", *options])  # noqa: S606 — no shell is the point
-
-
-def _check(redis: str | None, needed: Path | None = None) -> None:
-    """Raise `Refused` for what can be seen to be wrong before anything is started."""
-    _check_environment()
-    if redis is not None:
-        try:
-            open_pool(redis)  # which connects at first use only
-        except RedisUnusable as error:
-            raise Refused(str(error)) from error
-    elif needed is not None and not needed.is_dir():
-        raise Refused(
-            f"looking for crawls: there is no {needed}/ in {Path.cwd()}, and no --redis was given; go to where the "
-            f"crawl was started, or give --redis URL"
-        )
-
-
-def _check_environment() -> None:
-    try:
-        Settings()
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise Refused(f"reading PAGEFLEET_... from the environment: {faults}; correct or unset it") from error
-
-
-def _print(*parts: Any) -> None:
-    is_terminal = sys.stdout.isatty()
-    text = io.StringIO()  # not stdout itself: rich ends the program its own way when nobody reads on
-    console = Console(file=text, highlight=False, force_terminal=is_terminal, width=None if is_terminal else WIDE)
-    console.print(*parts, sep="\n")
-    print("\n".join(line.rstrip() for line in text.getvalue().splitlines()))
+    return at_crawls(redis, steered)
