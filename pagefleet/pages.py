@@ -305,9 +305,10 @@ def seen(before: Signals, page: Page) -> Signals:
 
 def numbered(page: Page, number: int, names: Names) -> Iterator[Document]:
     """A page's documents with their ids, and their keys where `names` leads to one."""
+    before = f"{number}-"
     for index, data in enumerate(page.documents):
         document = Document(data)
-        document.id = f"{number}-{index}"
+        document.id = before + str(index)
         if names:
             document.key = member(data, names)
         yield document
