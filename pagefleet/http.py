@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from functools import cache
 from typing import TYPE_CHECKING
 
 import httpx
@@ -15,14 +16,19 @@ from pagefleet.fetch import is_answer
 from pagefleet.inflate import Inflater, Uninflatable
 from pagefleet.page import Request, Response
 from pagefleet.secrets import header, reveal, with_secrets
+from pagefleet.tasks import version
 from pagefleet.transport import AsyncTransport, written
 from pagefleet.url import Site, parsed, safe, split
 
 if TYPE_CHECKING:
     from pagefleet.transport_sync import SyncTransport
 
-HEADERS = {"accept": "*/*", "accept-encoding": "gzip, deflate, br, zstd", "user-agent": "pagefleet/0.1"}
-"""What a request says unless its crawl says otherwise."""
+
+@cache
+def defaults() -> Mapping[str, str]:
+    """What a request says unless its crawl says otherwise."""
+    agent = f"pagefleet/{version()}"
+    return {"accept": "*/*", "accept-encoding": "gzip, deflate, br, zstd", "user-agent": agent}
 
 
 def open_client(allowed: Allowed | None = None) -> AsyncTransport:
@@ -104,7 +110,7 @@ def outgoing(request: Request) -> tuple[Site, bytes, list[tuple[bytes, bytes]], 
         url = str(parsed(url).copy_merge_params(secrets))
     site, target = split(url)
     said = {name.lower(): header(name, value) for name, value in request.headers.items()}
-    headers, body = {"host": site.netloc, **HEADERS, **said}, with_secrets(request)
+    headers, body = {"host": site.netloc, **defaults(), **said}, with_secrets(request)
     if body is not None or request.method in WITH_BODY:
         headers["content-length"] = str(len(body or b""))
     return site, target, [(name.encode(), value.encode()) for name, value in headers.items()], body
