@@ -70,9 +70,9 @@ def open_pool(url: str, *, is_patient: bool = False) -> ConnectionPool:
         return pool
     except TypeError as error:
         name = str(error).rpartition(" ")[2]
-        raise RedisUnusable(f"reading the Redis URL {_without_password(url)}: there is no option {name}") from error
+        raise RedisUnusable(f"reading the Redis URL {without_password(url)}: there is no option {name}") from error
     except ValueError as error:
-        raise RedisUnusable(f"reading the Redis URL {_without_password(url)}: {error}") from error
+        raise RedisUnusable(f"reading the Redis URL {without_password(url)}: {error}") from error
 
 
 def _check_url(url: str) -> None:
@@ -188,11 +188,11 @@ async def check(redis: Redis, url: str) -> None:
         info = await redis.info("memory")
     except (RedisError, OSError) as error:
         said = str(error).rstrip(".") or type(error).__name__
-        raise RedisUnusable(f"connecting to Redis at {_without_password(url)}: {said}; {_advice(error)}") from error
+        raise RedisUnusable(f"connecting to Redis at {without_password(url)}: {said}; {_advice(error)}") from error
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         raise RedisUnusable(
-            f"checking Redis at {_without_password(url)}: its maxmemory-policy is {policy}, which drops documents and "
+            f"checking Redis at {without_password(url)}: its maxmemory-policy is {policy}, which drops documents and "
             f"checkpoints in silence; set it to noeviction (redis-cli config set maxmemory-policy noeviction)"
         )
 
@@ -246,6 +246,7 @@ def is_out_of_memory(error: RedisError) -> bool:
     return isinstance(error, OutOfMemoryError) or "OOM command not allowed" in str(error)
 
 
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+def without_password(url: str) -> str:
+    """A URL of Redis for others; its query may hold a password too."""
+    known, at, _ = urlsplit(url).netloc.rpartition("@")
+    return re.split("[?#]", url)[0].replace(known + at, "", 1)

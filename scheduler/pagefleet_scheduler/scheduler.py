@@ -3,17 +3,20 @@
 import asyncio
 import logging
 import math
+import os
 import random
+import socket
 import time
 from collections import Counter
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from pagefleet.connection import check, open_redis, patiently
+from pagefleet.connection import check, open_redis, patiently, without_password
 from pagefleet.keys import DUE, SliceKeys
 from pagefleet.scripts import Scripts
 from pagefleet.settings import Settings
+from pagefleet.tasks import version
 
 log = logging.getLogger("pagefleet.scheduler")
 
@@ -26,6 +29,8 @@ async def schedule(url: str, settings: Settings) -> None:
     redis = open_redis(url)
     try:
         await check(redis, url)
+        name = f"{socket.gethostname()}:{os.getpid()}"
+        log.info("%s starts: Redis at %s, pagefleet %s", name, without_password(url), version())
         sweeper = Sweeper(redis, Scripts(redis, patience=math.inf), settings)
         while True:
             begun = time.monotonic()
