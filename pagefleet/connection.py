@@ -219,14 +219,9 @@ async def patiently(call: Callable[[], Any], what: str, patience: float) -> Any:
     while True:
         try:
             return await call()
-        except RedisError as error:
+        except (RedisError, OSError) as error:
             if not _is_passing(error):
                 raise
-            if time.monotonic() + backoff > deadline:
-                raise RedisUnusable(
-                    f"running {what}: {error}, for {patience:g} s; check Redis and try again"
-                ) from error
-        except OSError as error:
             if time.monotonic() + backoff > deadline:
                 raise RedisUnusable(
                     f"running {what}: {error}, for {patience:g} s; check Redis and try again"
@@ -235,7 +230,7 @@ async def patiently(call: Callable[[], Any], what: str, patience: float) -> Any:
         backoff = min(LONGEST_BACKOFF, backoff * 2)
 
 
-def _is_passing(error: RedisError) -> bool:
+def _is_passing(error: Exception) -> bool:
     if isinstance(error, AuthenticationError):
         return False
     return isinstance(error, PASSING) or PASSING_CODE.search(str(error)) is not None
