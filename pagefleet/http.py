@@ -62,8 +62,6 @@ async def send(client: AsyncTransport, request: Request, limits: Limits) -> Resp
             finally:
                 answer.close()
         return Response(answer.status, request.url, headers, body.whole(), time.monotonic() - started)
-    except UNASKABLE:
-        raise Stop(f"fetching {safe(request.url)}: that is no URL that can be asked") from None  # it holds secrets
     except PASSING as error:
         return _passing(error, limits)
 
@@ -88,13 +86,10 @@ def send_sync(client: "SyncTransport", request: Request, limits: Limits) -> Resp
             for chunk in answer:
                 body.add(chunk)
         return Response(answer.status, request.url, headers, body.whole(), time.monotonic() - started)
-    except UNASKABLE:
-        raise Stop(f"fetching {safe(request.url)}: that is no URL that can be asked") from None  # it holds secrets
     except PASSING as error:
         return _passing(error, limits)
 
 
-UNASKABLE = (httpx.InvalidURL, httpx.UnsupportedProtocol)
 TIMEOUTS = (TimeoutError, httpx.TimeoutException)
 PASSING = (httpx.TransportError, ConnectionError, Uninflatable, *TIMEOUTS)
 """What a network does."""
@@ -103,12 +98,15 @@ UNSENT = (httpx.ConnectError, httpx.ConnectTimeout)
 
 
 def outgoing(request: Request) -> tuple[Site, bytes, list[tuple[bytes, bytes]], bytes | None]:
-    """Site, target, headers and body of a request, with its secrets."""
+    """Site, target, headers and body of a request, with its secrets. Raises `Stop`."""
     url = request.url
-    if request.secrets:
-        secrets = {name: reveal(value) for name, value in request.secrets.items()}
-        url = str(parsed(url).copy_merge_params(secrets))
-    site, target = split(url)
+    try:
+        if request.secrets:
+            secrets = {name: reveal(value) for name, value in request.secrets.items()}
+            url = str(parsed(url).copy_merge_params(secrets))
+        site, target = split(url)
+    except httpx.InvalidURL:
+        raise Stop(f"fetching {safe(request.url)}: that is no URL that can be asked") from None  # it holds secrets
     said = {name.lower(): header(name, value) for name, value in request.headers.items()}
     headers, body = {"host": site.netloc, **defaults(), **said}, with_secrets(request)
     if body is not None or request.method in WITH_BODY:
