@@ -70,9 +70,9 @@ def open_pool(url: str, *, is_patient: bool = False) -> ConnectionPool:
         return pool
     except TypeError as error:
         name = str(error).rpartition(" ")[2]
-        raise RedisUnusable(f"reading the Redis URL {_without_password(url)}: there is no option {name}") from error
+        raise RedisUnusable(f"reading the Redis URL {without_password(url)}: there is no option {name}") from error
     except ValueError as error:
-        raise RedisUnusable(f"reading the Redis URL {_without_password(url)}: {error}") from error
+        raise RedisUnusable(f"reading the Redis URL {without_password(url)}: {error}") from error
 
 
 def _check_url(url: str) -> None:
@@ -188,11 +188,11 @@ async def check(redis: Redis, url: str) -> None:
         info = await redis.info("memory")
     except (RedisError, OSError) as error:
         said = str(error).rstrip(".") or type(error).__name__
-        raise RedisUnusable(f"connecting to Redis at {_without_password(url)}: {said}; {_advice(error)}") from error
+        raise RedisUnusable(f"connecting to Redis at {without_password(url)}: {said}; {_advice(error)}") from error
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         raise RedisUnusable(
-            f"checking Redis at {_without_password(url)}: its maxmemory-policy is {policy}, which drops documents and "
+            f"checking Redis at {without_password(url)}: its maxmemory-policy is {policy}, which drops documents and "
             f"checkpoints in silence; set it to noeviction (redis-cli config set maxmemory-policy noeviction)"
         )
 
@@ -219,14 +219,9 @@ async def patiently(call: Callable[[], Any], what: str, patience: float) -> Any:
     while True:
         try:
             return await call()
-        except RedisError as error:
+        except (RedisError, OSError) as error:
             if not _is_passing(error):
                 raise
-            if time.monotonic() + backoff > deadline:
-                raise RedisUnusable(
-                    f"running {what}: {error}, for {patience:g} s; check Redis and try again"
-                ) from error
-        except OSError as error:
             if time.monotonic() + backoff > deadline:
                 raise RedisUnusable(
                     f"running {what}: {error}, for {patience:g} s; check Redis and try again"
@@ -235,7 +230,7 @@ async def patiently(call: Callable[[], Any], what: str, patience: float) -> Any:
         backoff = min(LONGEST_BACKOFF, backoff * 2)
 
 
-def _is_passing(error: RedisError) -> bool:
+def _is_passing(error: Exception) -> bool:
     if isinstance(error, AuthenticationError):
         return False
     return isinstance(error, PASSING) or PASSING_CODE.search(str(error)) is not None
@@ -246,6 +241,7 @@ def is_out_of_memory(error: RedisError) -> bool:
     return isinstance(error, OutOfMemoryError) or "OOM command not allowed" in str(error)
 
 
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+def without_password(url: str) -> str:
+    """A URL of Redis for others; its query may hold a password too."""
+    known, at, _ = urlsplit(url).netloc.rpartition("@")
+    return re.split("[?#]", url)[0].replace(known + at, "", 1)

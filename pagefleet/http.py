@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from functools import cache
 from typing import TYPE_CHECKING
 
 import httpx
@@ -15,14 +16,19 @@ from pagefleet.fetch import is_answer
 from pagefleet.inflate import Inflater, Uninflatable
 from pagefleet.page import Request, Response
 from pagefleet.secrets import header, reveal, with_secrets
+from pagefleet.tasks import version
 from pagefleet.transport import AsyncTransport, written
 from pagefleet.url import Site, parsed, safe, split
 
 if TYPE_CHECKING:
     from pagefleet.transport_sync import SyncTransport
 
-HEADERS = {"accept": "*/*", "accept-encoding": "gzip, deflate, br, zstd", "user-agent": "pagefleet/0.1"}
-"""What a request says unless its crawl says otherwise."""
+
+@cache
+def defaults() -> Mapping[str, str]:
+    """What a request says unless its crawl says otherwise."""
+    agent = f"pagefleet/{version()}"
+    return {"accept": "*/*", "accept-encoding": "gzip, deflate, br, zstd", "user-agent": agent}
 
 
 def open_client(allowed: Allowed | None = None) -> AsyncTransport:
@@ -56,8 +62,6 @@ async def send(client: AsyncTransport, request: Request, limits: Limits) -> Resp
             finally:
                 answer.close()
         return Response(answer.status, request.url, headers, body.whole(), time.monotonic() - started)
-    except UNASKABLE:
-        raise Stop(f"fetching {safe(request.url)}: that is no URL that can be asked") from None  # it holds secrets
     except PASSING as error:
         return _passing(error, limits)
 
@@ -82,13 +86,10 @@ def send_sync(client: "SyncTransport", request: Request, limits: Limits) -> Resp
             for chunk in answer:
                 body.add(chunk)
         return Response(answer.status, request.url, headers, body.whole(), time.monotonic() - started)
-    except UNASKABLE:
-        raise Stop(f"fetching {safe(request.url)}: that is no URL that can be asked") from None  # it holds secrets
     except PASSING as error:
         return _passing(error, limits)
 
 
-UNASKABLE = (httpx.InvalidURL, httpx.UnsupportedProtocol)
 TIMEOUTS = (TimeoutError, httpx.TimeoutException)
 PASSING = (httpx.TransportError, ConnectionError, Uninflatable, *TIMEOUTS)
 """What a network does."""
@@ -97,14 +98,17 @@ UNSENT = (httpx.ConnectError, httpx.ConnectTimeout)
 
 
 def outgoing(request: Request) -> tuple[Site, bytes, list[tuple[bytes, bytes]], bytes | None]:
-    """Site, target, headers and body of a request, with its secrets."""
+    """Site, target, headers and body of a request, with its secrets. Raises `Stop`."""
     url = request.url
-    if request.secrets:
-        secrets = {name: reveal(value) for name, value in request.secrets.items()}
-        url = str(parsed(url).copy_merge_params(secrets))
-    site, target = split(url)
+    try:
+        if request.secrets:
+            secrets = {name: reveal(value) for name, value in request.secrets.items()}
+            url = str(parsed(url).copy_merge_params(secrets))
+        site, target = split(url)
+    except httpx.InvalidURL:
+        raise Stop(f"fetching {safe(request.url)}: that is no URL that can be asked") from None  # it holds secrets
     said = {name.lower(): header(name, value) for name, value in request.headers.items()}
-    headers, body = {"host": site.netloc, **HEADERS, **said}, with_secrets(request)
+    headers, body = {"host": site.netloc, **defaults(), **said}, with_secrets(request)
     if body is not None or request.method in WITH_BODY:
         headers["content-length"] = str(len(body or b""))
     return site, target, [(name.encode(), value.encode()) for name, value in headers.items()], body

@@ -47,7 +47,7 @@ class Fleet:
     abreast: int = 1
     """Of these at the same time."""
     is_eager: bool = True
-    """A sweep that found as many as that is followed by the next one at once; False: each is followed by a rest."""
+    """Behind a sweep that found as many as that, the rest is no longer than the sweep; False: it is the usual one."""
     fetch: float = 0.5
     """Until a source answers, at most: the first page of a lease waits for that alone."""
     trip: float = 0.0003

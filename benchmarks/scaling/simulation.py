@@ -3,8 +3,8 @@
 Redis is one core that executes what comes in the order in which it comes, each command for what it was measured to
 cost. The rest is as the library has it: arq's workers poll, look at each job that they see, and race for it; leases are
 renewed by themselves and by commits; tokens are good for a while; schedulers sweep, look at so many slices at most one
-after the other, and hold back after a gap. The next page is fetched while one is committed. Workers themselves take no
-time: what is looked for is where Redis and the protocol end.
+after the other, rest, and hold back after a gap. The next page is fetched while one is committed. Workers themselves
+take no time: what is looked for is where Redis and the protocol end.
 """
 
 import heapq
@@ -196,27 +196,25 @@ class Scheduler:
         if gap > fleet.lease / 2:
             self._patient_until = now + fleet.lease
         if now < self._patient_until:
-            self._rest(now)
+            self._rest(now, fleet.sweep)
             return
         done = core.run(now, "sweep")
         due = sorted(
             (moment, number, one) for number, (one, moment) in enumerate(self._all.due.items()) if moment <= now
         )
         found = [one for _, _, one in due[: fleet.at_once]]
-        is_over = not (fleet.is_eager and len(found) == fleet.at_once)
-        self._all.at(done + 2 * fleet.trip, self._look, found, is_over)
+        is_full = fleet.is_eager and len(found) == fleet.at_once
+        self._all.at(done + 2 * fleet.trip, self._look, found, is_full)
 
-    def _look(self, now: float, slices: list[Slice], is_over: bool) -> None:
+    def _look(self, now: float, slices: list[Slice], is_full: bool) -> None:
         """Each waits for the answer to the one before, or so many for so many."""
         if not slices:
-            if is_over:
-                self._rest(now)
-            else:
-                self.sweep(now)
+            usual = self._all.fleet.sweep
+            self._rest(now, min(now - self._swept, usual) if is_full else usual)
             return
         abreast = self._all.fleet.abreast
         done = max(self._all.rescue(now, slice_) for slice_ in slices[:abreast])
-        self._all.at(done + self._all.fleet.trip, self._look, slices[abreast:], is_over)
+        self._all.at(done + self._all.fleet.trip, self._look, slices[abreast:], is_full)
 
-    def _rest(self, now: float) -> None:
-        self._all.at(now + self._all.fleet.sweep * self._all.random.uniform(0.7, 1.3), self.sweep)
+    def _rest(self, now: float, seconds: float) -> None:
+        self._all.at(now + seconds * self._all.random.uniform(0.7, 1.3), self.sweep)

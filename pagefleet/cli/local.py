@@ -25,6 +25,8 @@ TRIES = 3
 """Children that may fail so in a row."""
 PREFIX = re.compile(r"^(?:\S+ \S+ [A-Z]+ \S+: |pagefleet \w+: )+")
 """What stands before the words of a log line."""
+NEWS = re.compile(r"^\S+ \S+ INFO ")
+"""Of no use to whoever asks why a child has died; it may be another's."""
 
 
 class LocalFleetError(PagefleetError):
@@ -143,5 +145,6 @@ class LocalFleet:
         self._tell(f"{what}; another is started")
 
     def _last_words(self) -> str:
-        said = [line for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
+        lines = self._log.read_text(errors="replace").splitlines()
+        said = [line for line in lines if line.strip() and not NEWS.match(line)]
         return PREFIX.sub("", said[-1]) if said else "it said nothing"

@@ -75,7 +75,7 @@ REFUSALS = [
     Refusal("worker", "starting a worker: there is no Redis to share; give --redis URL or set REDIS_URL"),
     Refusal(
         "worker --redis unix:///no/where",
-        "connecting to Redis at unix:/no/where: …; start it, or give another --redis",
+        "connecting to Redis at unix:///no/where: …; start it, or give another --redis",
         status=1,
     ),
     # A crawl that is not there

@@ -3,6 +3,8 @@
 import os
 import pickle  # noqa: TID251 — it is broken here, and that is tried
 import re
+import socket
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,25 @@ async def test_a_fleet_whose_roles_may_do_what_they_need(tmp_path: Path) -> None
             await other.delete()
         assert "permission" not in place.log().lower()
         assert "NOPERM" not in place.log()
+
+
+async def test_each_says_at_its_start_who_it_is_and_no_password(tmp_path: Path) -> None:
+    with machine(tmp_path) as place:
+        await place.answers()
+        guard(place)
+        there = f"Redis at {place.url}, pagefleet {metadata.version('pagefleet')}"
+        worker = place.start_worker(7, url=url(place, "worker"))
+        place.url = url(place, "scheduler")
+        scheduler = place.start_scheduler()
+        name = socket.gethostname()
+
+        async def have_started() -> bool:
+            return place.log().count(" starts: ") == 2
+
+        await wait_until(have_started)
+        assert f"INFO pagefleet.worker: {name}:{worker.pid} starts: 7 slices at once, {there}\n" in place.log()
+        assert f"INFO pagefleet.scheduler: {name}:{scheduler.pid} starts: {there}\n" in place.log()
+        assert "-password" not in place.log()
 
 
 @pytest.mark.invariant("S-10")

@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from pagefleet_scheduler.scheduler import Sweeper, schedule
+from pagefleet_scheduler.scheduler import Sweeper, rest, schedule
 
 from pagefleet.keys import DUE, SliceKeys
 from pagefleet.settings import Settings
 from pagefleet.tasks import ended
-from tests.redis.actors import LEASE, Case, Hand, case, wait_until
+from tests.redis.actors import HOUR, LEASE, Case, Hand, case, wait_until
 
 PATIENCE = 1.0
 """Seconds: the length of a lease, to the schedulers here. They let it pass when Redis was away for half of it."""
@@ -51,24 +51,47 @@ async def test_five_schedulers_at_once_rescue_each_slice_once(redis_url: str) ->
         assert sorted(await every[0][0].jobs()) == sorted(f"{one.keys.tag}:2" for one, _ in every)
 
 
-async def test_a_sweep_that_did_not_get_through_is_followed_by_the_next_at_once(
+async def test_a_sweep_that_did_not_get_through_is_soon_followed_by_the_next(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a rest behind each, one slice a sweep, these would take ten seconds."""
+    """With the usual rest behind each, one slice a sweep, these would take ten seconds."""
     monkeypatch.setattr("pagefleet_scheduler.scheduler.AT_ONCE", 1)
     async with leased(redis_url, 20) as every:
-        scheduling = asyncio.create_task(schedule(redis_url, Settings(sweep=0.5)))
-        await asyncio.sleep(0.2)  # its first sweep is over
-        for one, _ in every:
-            await one.run_out()
-        started = time.monotonic()
+        c = every[0][0]
+        await c.call("ZADD", DUE, time.time() * 1000 + HOUR, "gone:0")
+
+        async def has_looked_at_all() -> bool:
+            """Only the first sweep looks at what is due in an hour, and at that last; of no slice nothing is left."""
+            return await c.call("ZSCORE", DUE, "gone:0") is None
 
         async def are_rescued() -> bool:
             return {await one.state() for one, _ in every} == {"queued"}
 
-        await wait_until(are_rescued)
-        assert time.monotonic() - started < 5
-        await ended(scheduling)
+        scheduling = asyncio.create_task(schedule(redis_url, Settings(sweep=0.5)))
+        try:
+            await wait_until(has_looked_at_all)
+            for one, _ in every:
+                await one.run_out()
+            await wait_until(are_rescued)
+        finally:
+            await ended(scheduling)
+
+
+@pytest.mark.parametrize(
+    ("found", "took", "usual"),
+    [
+        (Counter[str](), 0.001, 0.5),
+        (Counter(leased=199), 0.1, 0.5),
+        (Counter(leased=150, waiting=50), 0.1, 0.1),
+        (Counter(waiting=60_000), 9.0, 0.5),
+        (Counter(waiting=199, broken=1), 0.1, 0.5),
+    ],
+)
+def test_a_scheduler_rests_behind_each_sweep(found: Counter[str], took: float, usual: float) -> None:
+    """Behind a full one for as long as it took, and never longer than behind others; no two for quite as long."""
+    rests = {rest(found, took, Settings(sweep=0.5)) for _ in range(100)}
+    assert len(rests) > 1
+    assert all(0.7 * usual <= one <= 1.3 * usual for one in rests)
 
 
 async def test_what_is_no_slice_is_told_of_and_changes_nothing(redis_url: str) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
+from importlib import metadata
 from pathlib import Path
 
 import httpx
@@ -126,7 +127,7 @@ def test_no_cookie_is_kept(ask: Ask) -> None:
         assert isinstance(ask(get(url), times=2), Response)
         first, second = list(heard)
     assert b"cookie" not in second.lower()
-    assert b"user-agent: pagefleet/" in first.lower()
+    assert f"user-agent: pagefleet/{metadata.version('pagefleet')}\r\n".encode() in first.lower()
 
 
 async def test_an_httpx_client_may_use_our_transport(server: Api) -> None:

@@ -38,8 +38,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO)
     for handler in logging.getLogger().handlers:
         handler.setFormatter(Redacting(FORMAT))
-    for chatty in ("arq", "httpx"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("arq").setLevel(logging.WARNING)  # it tells of each job
     if options.processes > 1:
         os.environ["REDIS_URL"] = options.redis
         return Processes(options.processes, "--concurrency", str(options.concurrency)).run()

@@ -14,11 +14,11 @@ from arq.connections import ArqRedis
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
-from pagefleet.connection import LONGEST_BACKOFF, open_pool
+from pagefleet.connection import LONGEST_BACKOFF, open_pool, without_password
 from pagefleet.fleet import Fleet
 from pagefleet.keys import QUEUE
 from pagefleet.settings import Settings
-from pagefleet.tasks import ended
+from pagefleet.tasks import ended, version
 from pagefleet_worker.advance import Station, advance
 from pagefleet_worker.clients import Clients
 from pagefleet_worker.watchdog import watchdog
@@ -88,6 +88,8 @@ async def work(url: str, settings: Settings, concurrency: int) -> None:
     async with watchdog(settings.hang), Fleet(url, patience=math.inf) as fleet, Clients(settings) as clients:
         name = f"{socket.gethostname()}:{os.getpid()}"
         station = Station(name, fleet, clients, settings)
+        here = without_password(url)
+        log.info("%s starts: %d slices at once, Redis at %s, pagefleet %s", name, concurrency, here, version())
         pool = ArqRedis(
             connection_pool=open_pool(url, is_patient=True),
             job_serializer=_dumps,
