@@ -13,7 +13,7 @@ from benchmarks.rounds import Series, per_cpu_second, per_wall_second
 from benchmarks.rows.row import Row
 from benchmarks.servers import ROOT, nginx
 from benchmarks.subjects import PRODUCT, Subject
-from pagefleet.embedded import find_server
+from pagefleet.embedded.server import find_server
 
 PAGE = ROOT / "docs" / "performance.md"
 PACKAGES = ("httpx", "httptools", "msgspec", "redis", "hiredis", "uvloop", "pydantic")

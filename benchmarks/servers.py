@@ -17,7 +17,7 @@ from redis import Redis
 
 from benchmarks.machine import SERVERS, pinned
 from benchmarks.pages import COLLECTIONS
-from pagefleet.embedded import find_server
+from pagefleet.embedded.server import find_server
 
 LAST = {"k1": 1000, "k1big": 100, "b100": 1000, "k1gz": 500, "xml": 200}
 """Pages of each collection that are there as files."""

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import anyio
 from redis.asyncio import Redis
 
-from pagefleet.embedded import find_server
+from pagefleet.embedded.server import find_server
 from pagefleet.fleet import Handle
 from tests.api import document
 

@@ -15,7 +15,9 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from pagefleet.embedded import EmbeddedError, embedded, find_server
+from pagefleet.embedded import embedded
+from pagefleet.embedded.home import EmbeddedError
+from pagefleet.embedded.server import find_server
 from tests.machine import INSTALLED
 from tests.redis.servers import at_hand
 

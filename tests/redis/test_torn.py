@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import signal
-import sys
 from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -20,6 +19,8 @@ from pathlib import Path
 import pytest
 
 from pagefleet.embedded import embedded
+from pagefleet.embedded import server as program
+from pagefleet.embedded.home import Home
 from pagefleet.keys import QUEUE, SliceKeys
 from pagefleet.scripts import Ending
 from tests.redis import scenes
@@ -27,7 +28,6 @@ from tests.redis.actors import Case, case
 from tests.redis.scenes import Scene
 from tests.redis.servers import at_hand
 
-MODULE = sys.modules["pagefleet.embedded"]
 SIZES = (2, 3, 2)
 BEGIN = b"*1\r\n$5\r\nMULTI\r\n"
 AT_ONCE = 6
@@ -113,7 +113,7 @@ def repaired(directory: Path, server: Path, text: bytes) -> bytes:
     """What the repair before each start makes of a file with this text."""
     append_only_file(directory).write_bytes(text)
     with (directory / "server.lock").open("ab") as lives:
-        MODULE._repair(MODULE._Home.at(directory), server, lives.fileno())
+        program.repair(Home.at(directory), server, lives.fileno())
     return append_only_file(directory).read_bytes()
 
 
@@ -165,7 +165,7 @@ async def test_a_redis_that_nobody_repairs_executes_nothing_twice(
     """Redis itself cuts a torn file behind its last whole command; so each command is torn once."""
     before = await written(tmp_path / "template", server, page, ending)
     whole = append_only_file(tmp_path / "template").read_bytes()
-    monkeypatch.setattr(MODULE, "_repair", leave_alone)
+    monkeypatch.setattr(program, "repair", leave_alone)
     at_once = asyncio.Semaphore(AT_ONCE)
 
     async def tear(start: int) -> None:
@@ -206,7 +206,7 @@ async def test_a_torn_split_has_all_its_children_once(
         await scenes.split(c, hand, [[0, 2], [2, 5], [5, 9], [9, 12]])
     whole = append_only_file(tmp_path / "template").read_bytes()
     before = whole[: whole.rindex(BEGIN)]
-    monkeypatch.setattr(MODULE, "_repair", leave_alone)
+    monkeypatch.setattr(program, "repair", leave_alone)
     at_once = asyncio.Semaphore(AT_ONCE)
 
     async def tear(start: int) -> None:
