@@ -22,13 +22,13 @@ The parts, from the page outwards:
     http.py budget.py window.py         sending, when it may be, and what may be sent ahead
     pages.py                            `pages()` and `documents()`, by `async for` and by `for`
     keys.py scripts/ connection.py      Redis: key names, atomic steps, the one way to it
-    tasks.py                            ending a task for certain, and work aside
+    tasks.py release.py                 ending a task for certain, and work aside; which release this is
     states.py events.py verdict.py      what a slice can be, what has moved it, and whether a finished crawl is whole
     status.py                           a crawl at one moment, of one slice or of many
     results.py consumer.py              streams side by side, and who reads them
     chain.py audit.py                   whether a crawl in Redis is whole, derived again
     doctor.py                           what may be wrong with a fleet
-    fleet.py embedded.py settings.py    `Fleet`, a Redis of our own, what a fleet's processes agree on
+    fleet.py embedded/ settings.py      `Fleet`, a Redis of our own, what a fleet's processes agree on
     cli/                                `pagefleet`
 
 Workers and schedulers are packages of their own, `pagefleet_worker` and `pagefleet_scheduler`; none is imported here.

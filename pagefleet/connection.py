@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -57,6 +57,8 @@ def open_pool(url: str, *, is_patient: bool = False) -> ConnectionPool:
         options["retry"] = Retry(ExponentialBackoff(cap=LONGEST_BACKOFF, base=0.02), -1)
         options["retry_on_error"] = list(PASSING)
     try:
+        if _is_cut(urlsplit(url)):
+            raise ValueError("its port is no number; write /, ? and # of a password as %2F, %3F and %23")
         if url.startswith("sentinel://"):
             return _sentinel_pool(url, options)
         if not url.startswith("unix://"):
@@ -243,5 +245,18 @@ def is_out_of_memory(error: RedisError) -> bool:
 
 def without_password(url: str) -> str:
     """A URL of Redis for others; its query may hold a password too."""
-    known, at, _ = urlsplit(url).netloc.rpartition("@")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = None
+    if parts is None or _is_cut(parts):
+        return f"{url.partition('://')[0]}://..."
+    known, at, _ = parts.netloc.rpartition("@")
     return re.split("[?#]", url)[0].replace(known + at, "", 1)
+
+
+def _is_cut(parts: SplitResult) -> bool:
+    """Does what should be a host and a port end in the middle of a password?"""
+    host = parts.netloc.rpartition("@")[2].rpartition(",")[2]
+    port = host.rpartition("]")[2].partition(":")[2]
+    return parts.scheme != "unix" and ("@" in parts.path or not (port or "0").isdecimal())

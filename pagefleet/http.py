@@ -15,8 +15,8 @@ from pagefleet.errors import RetryNow, Stop
 from pagefleet.fetch import is_answer
 from pagefleet.inflate import Inflater, Uninflatable
 from pagefleet.page import Request, Response
+from pagefleet.release import version
 from pagefleet.secrets import header, reveal, with_secrets
-from pagefleet.tasks import version
 from pagefleet.transport import AsyncTransport, written
 from pagefleet.url import Site, parsed, safe, split
 

@@ -1,12 +1,10 @@
-"""Ending an asyncio task for certain, or when its time is over; work that the event loop does not wait for; the fastest
-loop there is; and which release it is that runs."""
+"""Ending an asyncio task for certain, or when its time is over; work that the event loop does not wait for; and the
+fastest loop there is."""
 
 import asyncio
 import importlib.util
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from importlib import metadata
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -29,15 +27,6 @@ def fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     import uvloop  # noqa: PLC0415 — an extra
 
     return uvloop.new_event_loop
-
-
-@cache
-def version() -> str:
-    """Of the distribution. It is looked up for whoever asks first: that takes 4 ms."""
-    try:
-        return metadata.version("pagefleet")
-    except metadata.PackageNotFoundError:  # `make fuzz` reads it from a folder
-        return "unreleased"
 
 
 async def ended(task: asyncio.Future[Any]) -> None:

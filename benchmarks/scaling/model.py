@@ -47,7 +47,7 @@ class Fleet:
     abreast: int = 1
     """Of these at the same time."""
     is_eager: bool = True
-    """Behind a sweep that found as many as that, the rest is no longer than the sweep; False: it is the usual one."""
+    """Behind a sweep that found as many as that, the rest is half as long as the sweep; False: it is the usual one."""
     fetch: float = 0.5
     """Until a source answers, at most: the first page of a lease waits for that alone."""
     trip: float = 0.0003

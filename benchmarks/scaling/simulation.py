@@ -210,7 +210,7 @@ class Scheduler:
         """Each waits for the answer to the one before, or so many for so many."""
         if not slices:
             usual = self._all.fleet.sweep
-            self._rest(now, min(now - self._swept, usual) if is_full else usual)
+            self._rest(now, min((now - self._swept) / 2, usual) if is_full else usual)
             return
         abreast = self._all.fleet.abreast
         done = max(self._all.rescue(now, slice_) for slice_ in slices[:abreast])

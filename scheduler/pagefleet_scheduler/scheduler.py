@@ -14,9 +14,9 @@ from redis.exceptions import ResponseError
 
 from pagefleet.connection import check, open_redis, patiently, without_password
 from pagefleet.keys import DUE, SliceKeys
+from pagefleet.release import version
 from pagefleet.scripts import Scripts
 from pagefleet.settings import Settings
-from pagefleet.tasks import version
 
 log = logging.getLogger("pagefleet.scheduler")
 
@@ -41,14 +41,14 @@ async def schedule(url: str, settings: Settings) -> None:
 
 
 def rest(found: Counter[str], took: float, settings: Settings) -> float:
-    """Seconds until the next sweep: the usual ones, or behind a full sweep about as many as it took.
+    """Seconds until the next sweep: the usual ones, or behind a full sweep about half as many as it took.
 
     Without any, a scheduler looks on for ever while the queue is long: 60,000 slices are a third of Redis' core. With
     the usual ones, more than some 1,700 running slices are looked at too late. What is broken stays due, and fills no
     sweep. By chance it is a little more or less, so that several schedulers do not fall into step.
     """
     is_full = found.total() >= AT_ONCE and not found["broken"]
-    return random.uniform(0.7, 1.3) * (min(took, settings.sweep) if is_full else settings.sweep)
+    return random.uniform(0.7, 1.3) * (min(took / 2, settings.sweep) if is_full else settings.sweep)
 
 
 class Sweeper:
@@ -72,6 +72,8 @@ class Sweeper:
         tags = await patiently(lambda: self._due(latest), "looking for what is due", math.inf)
         found: Counter[str] = Counter()
         for tag in tags:
+            if self._is_holding_back():
+                break
             answer = await self._look(tag)
             found[answer] += 1
             if answer in ("rescued", "enqueued"):

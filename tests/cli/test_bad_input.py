@@ -3,10 +3,12 @@
 What a crawl has delivered until then is kept: when the cause is mended, the same command goes on.
 """
 
+import random
 import re
 import shlex
 import socket
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +67,14 @@ REFUSALS = [
     # The Redis
     Refusal("ls --redis localhost", f"reading the Redis URL localhost: {ADVICE}"),
     Refusal("ls --redis ''", f"reading the Redis URL : {ADVICE}"),
+    *(
+        Refusal(
+            f"ls --redis '{kind}://:hunter2{mark}hunter2@host/x'", f"reading the Redis URL {kind}://...: …; write /, …"
+        )
+        for kind in ("redis", "sentinel")
+        for mark in "/?#"
+    ),
+    Refusal("ls --redis 'redis://:hunter2@[::1/0'", "reading the Redis URL redis://...: Invalid IPv6 URL"),
     Refusal("ls --redis redis://localhost/mine", "…: a database is a number, and here it is 'mine'"),
     Refusal("ls --redis 'redis://localhost?colour=red'", "reading the Redis URL …: there is no option 'colour'"),
     Refusal(
@@ -129,8 +139,10 @@ def test_a_name_that_another_crawl_has(server: Api, shell: Shell) -> None:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    """Below those that the kernel gives away by itself: none of the other servers here gets it later."""
+    while True:
+        with suppress(OSError), socket.create_server(("127.0.0.1", random.randrange(20_000, 30_000))) as free:
+            return int(free.getsockname()[1])
 
 
 @dataclass(frozen=True)

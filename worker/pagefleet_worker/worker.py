@@ -17,8 +17,9 @@ from redis.exceptions import RedisError
 from pagefleet.connection import LONGEST_BACKOFF, open_pool, without_password
 from pagefleet.fleet import Fleet
 from pagefleet.keys import QUEUE
+from pagefleet.release import version
 from pagefleet.settings import Settings
-from pagefleet.tasks import ended, version
+from pagefleet.tasks import ended
 from pagefleet_worker.advance import Station, advance
 from pagefleet_worker.clients import Clients
 from pagefleet_worker.watchdog import watchdog
