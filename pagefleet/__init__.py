@@ -2,9 +2,9 @@
 
 The parts, from the page outwards:
 
-    page.py decode.py                   values, and bytes to documents
+    page.py paths.py decode.py          values, where they are in a body, and bytes to documents
     formats.py jsonpath.py markup.py    the same where JSON, or a plain chain of members, is not enough
-    bounds.py                           what a page may hold
+    bounds.py limits.py                 what a page may hold, and what a crawl allows itself
     paginators/                         rules from one page to the next
     url.py errors.py redaction.py       whose a URL is and where it leads; what can go wrong, by what happens next
     hidden.py                           which values of a description name secrets
@@ -17,6 +17,7 @@ The parts, from the page outwards:
     resume.py                           where a walk goes on that was left
     probe/                              finding out how an API pages
     addresses.py                        where a process may connect to
+    wire.py                             HTTP/1.1 as bytes
     transport.py transport_sync.py      the sockets that ask
     secrets.py inflate.py               what is looked up at the moment of sending; bodies, a small piece at a time
     http.py budget.py window.py         sending, when it may be, and what may be sent ahead
@@ -36,7 +37,7 @@ Workers and schedulers are packages of their own, `pagefleet_worker` and `pagefl
 
 from typing import TYPE_CHECKING, Any
 
-from pagefleet.crawl import Crawl, Limits
+from pagefleet.crawl import Crawl
 from pagefleet.crawlfile import load
 from pagefleet.embedded import embedded
 from pagefleet.errors import (
@@ -57,6 +58,7 @@ from pagefleet.errors import (
     Trimmed,
 )
 from pagefleet.events import Event
+from pagefleet.limits import Limits
 from pagefleet.page import Document, Page, Response
 from pagefleet.pages import Documents, Pages, documents, pages
 from pagefleet.paginators import LinkHeader, NextCursor, NextUrl, Offset, PageNumber, Single

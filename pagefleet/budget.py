@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from pagefleet.crawl import parse_rate
 from pagefleet.errors import RetryLater
+from pagefleet.limits import parse_rate
 
 
 class Budget(Protocol):

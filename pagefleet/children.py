@@ -19,11 +19,12 @@ from pydantic import ValidationError
 
 from pagefleet.crawl import Crawl, Each
 from pagefleet.credentials import WHOLE
-from pagefleet.decode import Names, is_array, is_object, member, raw_at
+from pagefleet.decode import is_array, is_object, member, raw_at
 from pagefleet.errors import Stop
 from pagefleet.fetch import Reply, Send, Wait
 from pagefleet.hidden import PLACEHOLDER, is_secret, members, without
 from pagefleet.page import LONGEST_CURSOR, Checkpoint, Cursor, Page, Quarantined, encode
+from pagefleet.paths import Names
 from pagefleet.redaction import quoted
 from pagefleet.resume import SHOWN, START, UNSAID, Place, Steps, mark_of, sought, upcoming
 from pagefleet.url import joined, origin, safe, with_query

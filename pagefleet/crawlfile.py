@@ -11,9 +11,10 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from pagefleet.bounds import DEFAULT
-from pagefleet.crawl import Crawl, Each, Limits
+from pagefleet.crawl import Crawl, Each
 from pagefleet.decode import is_object
 from pagefleet.errors import CrawlError, Stop
+from pagefleet.limits import Limits
 from pagefleet.paginators import Paginator, Then
 from pagefleet.presets import applied
 from pagefleet.slices import ByPages, ByRange, ByValues

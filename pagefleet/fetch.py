@@ -15,8 +15,8 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pagefleet.crawl import Limits
 from pagefleet.errors import CursorDied, Exhausted, RetryLater, RetryNow, Stop
+from pagefleet.limits import Limits
 from pagefleet.page import Request, Response
 from pagefleet.url import joined, safe
 

@@ -12,9 +12,10 @@ from typing import Literal, Protocol
 import msgspec
 
 from pagefleet.bounds import DEFAULT, Bounds
-from pagefleet.decode import Decoded, Decoder, as_value, not_json, parse_path, raw_at, taken_apart
+from pagefleet.decode import Decoded, Decoder, as_value, not_json, raw_at, taken_apart
 from pagefleet.errors import Garbled, Stop
 from pagefleet.page import Response
+from pagefleet.paths import parse_path
 from pagefleet.redaction import cut, quoted
 
 Format = Literal["auto", "json", "ndjson", "csv", "tsv", "xml", "html"]

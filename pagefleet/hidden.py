@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from pagefleet.decode import Names, is_array, is_object
+from pagefleet.decode import is_array, is_object
+from pagefleet.paths import Names
 from pagefleet.redaction import cut, is_said
 
 SECRET = re.compile(r"(?:^|(?<=\s))(?:env|file):\S+$")

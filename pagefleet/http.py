@@ -10,15 +10,16 @@ import httpx
 
 from pagefleet.addresses import Allowed, allowed_here
 from pagefleet.budget import Budget
-from pagefleet.crawl import Limits
 from pagefleet.errors import RetryNow, Stop
 from pagefleet.fetch import is_answer
 from pagefleet.inflate import Inflater, Uninflatable
+from pagefleet.limits import Limits
 from pagefleet.page import Request, Response
 from pagefleet.release import version
 from pagefleet.secrets import header, reveal, with_secrets
-from pagefleet.transport import AsyncTransport, written
+from pagefleet.transport import AsyncTransport
 from pagefleet.url import Site, parsed, safe, split
+from pagefleet.wire import written
 
 if TYPE_CHECKING:
     from pagefleet.transport_sync import SyncTransport

@@ -7,8 +7,9 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-from pagefleet.decode import Names, member
+from pagefleet.decode import member
 from pagefleet.errors import Stop
+from pagefleet.paths import Names
 
 BLANKS = re.compile(r"[ \t\r\n]*")
 _scan = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str, strict=False).raw_decode

@@ -19,11 +19,12 @@ from typing import Self
 from pagefleet.addresses import Allowed, allowed_here
 from pagefleet.budget import Budgets, LocalBudgets
 from pagefleet.crawl import Crawl
-from pagefleet.decode import Names, member
+from pagefleet.decode import member
 from pagefleet.errors import RetryNow, Stop
 from pagefleet.fetch import Reply, Send, Wait
 from pagefleet.http import ask, open_client, open_sync_client, send_sync
 from pagefleet.page import Checkpoint, Cursor, Document, Page, Request, Response
+from pagefleet.paths import Names
 from pagefleet.resume import Steps
 from pagefleet.source import PythonSource, walk_python
 from pagefleet.tasks import LARGE, aside, ended

@@ -28,12 +28,14 @@ from msgspec.structs import replace
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pagefleet.budget import Budgets, LocalBudgets
-from pagefleet.crawl import Limits, Name, Rate, fingerprint
-from pagefleet.decode import Decoder, MemberPath, Names, parse_path
+from pagefleet.crawl import Name, fingerprint
+from pagefleet.decode import Decoder
 from pagefleet.errors import CrawlError, PagefleetError, Stop
 from pagefleet.fetch import Reply, Send, Wait, check_passing, fetch
 from pagefleet.http import ask
+from pagefleet.limits import Limits, Rate
 from pagefleet.page import Checkpoint, Cursor, Page, Request, Response
+from pagefleet.paths import MemberPath, Names, parse_path
 from pagefleet.redaction import cut, quoted
 from pagefleet.resume import Regained
 from pagefleet.tasks import LARGE, aside

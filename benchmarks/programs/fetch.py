@@ -16,8 +16,8 @@ from benchmarks.outcome import Meter, Outcome
 from benchmarks.pages import Place
 from benchmarks.programs.floor import next_path
 from pagefleet.addresses import Allowed
-from pagefleet.crawl import Limits
 from pagefleet.http import open_client, send
+from pagefleet.limits import Limits
 from pagefleet.page import Request, Response
 
 Fetch = Callable[[str], Awaitable[bytes]]

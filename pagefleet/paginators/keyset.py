@@ -5,12 +5,13 @@ from typing import Any, Literal, cast
 
 from pydantic import Field, model_validator
 
-from pagefleet.decode import MemberPath, is_array, value_at
+from pagefleet.decode import is_array, value_at
 from pagefleet.errors import Stop
 from pagefleet.page import Cursor, Request
 from pagefleet.paginators.numbers import check_both, sized
 from pagefleet.paginators.places import Put, Value, put
 from pagefleet.paginators.rule import Answer, Rule, is_count
+from pagefleet.paths import MemberPath
 from pagefleet.redaction import quoted
 from pagefleet.url import safe
 

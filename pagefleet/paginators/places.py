@@ -18,10 +18,10 @@ import httpx
 from msgspec.structs import replace
 from pydantic import AfterValidator
 
-from pagefleet.decode import parse_path
 from pagefleet.errors import Stop
 from pagefleet.hidden import members, without
 from pagefleet.page import Request
+from pagefleet.paths import parse_path
 from pagefleet.redaction import cut
 from pagefleet.url import safe
 

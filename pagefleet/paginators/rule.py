@@ -7,9 +7,10 @@ from typing import Annotated, Any, TypeGuard
 from msgspec import Struct, field
 from pydantic import AfterValidator, BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
-from pagefleet.decode import Names, parse_path, value_at
+from pagefleet.decode import value_at
 from pagefleet.page import Cursor, Request, Response
 from pagefleet.paginators.places import Found, in_body, split
+from pagefleet.paths import Names, parse_path
 
 PAST_THE_END = frozenset({204, 400, 404, 416, 422})
 """What servers answer when asked for a page behind the last one."""

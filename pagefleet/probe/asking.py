@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from pagefleet.crawl import Crawl, Limits
+from pagefleet.crawl import Crawl
 from pagefleet.crawlfile import parse
 from pagefleet.credentials import dressed
 from pagefleet.errors import CursorDied, Stop
 from pagefleet.fetch import Reply, Send, Wait, fetch
+from pagefleet.limits import Limits
 from pagefleet.page import Checkpoint, Page, Request, Response
 from pagefleet.walk import walk
 

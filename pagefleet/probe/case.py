@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 
-from pagefleet.decode import parse_path
 from pagefleet.errors import Stop
 from pagefleet.formats import Reader
 from pagefleet.page import Page, Response
+from pagefleet.paths import parse_path
 from pagefleet.probe.asking import Walked
 from pagefleet.probe.envelope import written_query
 from pagefleet.probe.observation import Member, Observation, Place

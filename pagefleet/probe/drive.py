@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from pagefleet.addresses import Allowed, allowed_here
-from pagefleet.crawl import Limits
 from pagefleet.errors import Stop
 from pagefleet.fetch import Reply, Send, Wait
 from pagefleet.http import open_client, send
+from pagefleet.limits import Limits
 from pagefleet.probe.finding import Probed
 from pagefleet.probe.inquiry import crawlable, inquire
 from pagefleet.transport import AsyncTransport

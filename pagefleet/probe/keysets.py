@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pagefleet.decode import parse_path
+from pagefleet.paths import parse_path
 from pagefleet.probe.asking import Asking, Steps
 from pagefleet.probe.case import Case, Standing, Trial
 from pagefleet.probe.counting import effective

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
-from pagefleet.decode import is_object, parse_path
+from pagefleet.decode import is_object
+from pagefleet.paths import parse_path
 from pagefleet.probe.envelope import written
 from pagefleet.probe.words import plain
 

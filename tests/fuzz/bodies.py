@@ -5,21 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 from pagefleet.bounds import DEFAULT
-from pagefleet.decode import (
-    STAND_IN,
-    SURROGATE,
-    Decoded,
-    Decoder,
-    is_array,
-    is_object,
-    parse_path,
-    read_float,
-    read_int,
-)
+from pagefleet.decode import STAND_IN, SURROGATE, Decoded, Decoder, is_array, is_object, read_float, read_int
 from pagefleet.errors import PagefleetError
 from pagefleet.formats import BOM, MOST_COLUMNS, Format, Reader
 from pagefleet.jsonpath import JsonPathDecoder
 from pagefleet.page import Response
+from pagefleet.paths import parse_path
 from tests.fuzz.draw import Draw
 
 URL = "https://api.example.org/things"

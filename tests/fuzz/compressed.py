@@ -9,10 +9,10 @@ from typing import Any
 import brotli  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]  # it has no types
 import zstandard
 
-from pagefleet.crawl import Limits
 from pagefleet.errors import PagefleetError
 from pagefleet.http import _Body  # pyright: ignore[reportPrivateUsage]  # the bounds are there
 from pagefleet.inflate import Inflater, Uninflatable
+from pagefleet.limits import Limits
 from pagefleet.page import Request
 from tests.fuzz.draw import Draw
 

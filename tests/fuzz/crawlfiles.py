@@ -7,10 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pagefleet.crawl import Crawl, Each, Limits
+from pagefleet.crawl import Crawl, Each
 from pagefleet.crawlfile import RULES, load
 from pagefleet.decode import is_object
 from pagefleet.errors import CrawlError, PagefleetError
+from pagefleet.limits import Limits
 from pagefleet.page import Checkpoint
 from pagefleet.paginators import Then
 from pagefleet.slices import MOST_CHILDREN, ByPages, ByRange, ByValues

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from pagefleet.crawl import Limits
 from pagefleet.errors import PagefleetError
 from pagefleet.fetch import LONGEST_WAIT, SHORTEST_WAIT, Wait, fetch, reset_after, retry_after
+from pagefleet.limits import Limits
 from pagefleet.page import Request, Response
 from pagefleet.paginators import parse_link
 from tests.fuzz.draw import Draw

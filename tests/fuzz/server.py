@@ -12,11 +12,12 @@ from msgspec.structs import replace
 
 from pagefleet.crawl import Crawl, Each
 from pagefleet.crawlfile import parse
-from pagefleet.decode import is_object, parse_path
+from pagefleet.decode import is_object
 from pagefleet.errors import RetryNow
 from pagefleet.fetch import Reply
 from pagefleet.markup import NAMESPACES
 from pagefleet.page import Request, Response
+from pagefleet.paths import parse_path
 from pagefleet.presets import about, names
 from tests.fuzz.draw import Draw
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from pagefleet.connection import check, open_redis
-from pagefleet.crawl import Limits
 from pagefleet.errors import RedisUnusable, RetryNow
 from pagefleet.http import open_client, open_sync_client, send, send_sync
+from pagefleet.limits import Limits
 from pagefleet.page import Request, Response
 from pagefleet.transport import tls
 

@@ -16,10 +16,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pagefleet.addresses import Allowed, allowed_here, is_public
-from pagefleet.crawl import Crawl, Limits
+from pagefleet.crawl import Crawl
 from pagefleet.credentials import written
 from pagefleet.errors import CrawlError, RetryNow, Stop
 from pagefleet.http import open_client, open_sync_client, send, send_sync
+from pagefleet.limits import Limits
 from pagefleet.page import Request, Response
 from pagefleet.pages import documents
 from tests.api import Api, description, say

@@ -19,11 +19,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pagefleet.bounds import Bounds
-from pagefleet.crawl import Crawl, Limits
+from pagefleet.crawl import Crawl
 from pagefleet.decode import Decoder, is_array, is_object
 from pagefleet.errors import RetryNow, Stop
 from pagefleet.http import open_client
 from pagefleet.inflate import Inflater, Uninflatable
+from pagefleet.limits import Limits
 from pagefleet.page import Request, Response
 from pagefleet.pages import documents
 from pagefleet.source import Client, PythonSource

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pagefleet.crawl import Crawl, Limits, parse_rate
+from pagefleet.crawl import Crawl
 from pagefleet.crawlfile import load, parse
 from pagefleet.errors import CrawlError
+from pagefleet.limits import Limits, parse_rate
 from pagefleet.paginators import Offset, Single
 
 LEAST: Mapping[str, Any] = {"url": "https://api.example.org/a", "paginate": {"kind": "none"}}

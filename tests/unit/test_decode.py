@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pagefleet.decode import Decoder, keys_of, member, parse_path
+from pagefleet.decode import Decoder, keys_of, member
 from pagefleet.errors import Stop
+from pagefleet.paths import parse_path
 
 # JSON as servers write it: text and what it means, drawn together
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pagefleet.crawl import Limits
 from pagefleet.errors import RetryNow, Stop
 from pagefleet.fetch import Reply, Send, Wait, check_passing, fetch, retry_after
+from pagefleet.limits import Limits
 from pagefleet.page import Request, Response
 
 GET = Request("GET", "https://api.example.org/a?key=1", {"Accept": "a/b"})

@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pagefleet.crawl import Limits
 from pagefleet.errors import RetryNow, Stop
 from pagefleet.http import open_client, open_sync_client, send, send_sync
+from pagefleet.limits import Limits
 from pagefleet.page import Request, Response
 from tests.api import Api, document, say
 

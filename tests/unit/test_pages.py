@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pagefleet.crawl import Crawl, Limits
+from pagefleet.crawl import Crawl
 from pagefleet.errors import Stop
+from pagefleet.limits import Limits
 from pagefleet.page import Document, Page
 from pagefleet.pages import documents, pages
 from tests.api import Api, api, description, document

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pagefleet.crawl import Crawl
-from pagefleet.decode import Through, is_array, is_object, keys_of, member, parse_path, raw_at, value_at
+from pagefleet.decode import is_array, is_object, keys_of, member, raw_at, value_at
 from pagefleet.errors import Stop
 from pagefleet.page import Page, Response
+from pagefleet.paths import Through, parse_path
 from tests.unit.test_odd_servers import URL, Script, crawl, run
 
 RECORD = """

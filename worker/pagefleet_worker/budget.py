@@ -13,8 +13,8 @@ import asyncio
 import time
 from datetime import timedelta
 
-from pagefleet.crawl import parse_rate
 from pagefleet.errors import FetchError, RetryLater, RetryNow, Stop
+from pagefleet.limits import parse_rate
 from pagefleet.scripts import Scripts
 
 LIFE = 0.25

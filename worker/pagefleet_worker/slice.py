@@ -11,11 +11,12 @@ from typing import Self
 
 from msgspec.structs import replace
 
-from pagefleet.decode import Names, keys_of
+from pagefleet.decode import keys_of
 from pagefleet.errors import Stop
 from pagefleet.keys import SliceKeys
 from pagefleet.page import Checkpoint, Page
 from pagefleet.pages import Pages, Source
+from pagefleet.paths import Names
 from pagefleet.scripts import Ending, Lease, Part, Scripts, Split
 from pagefleet.settings import Settings
 from pagefleet.slices import Bounds
