@@ -14,7 +14,7 @@ from benchmarks.pages import COLLECTIONS, Place
 from benchmarks.subjects import of_product, run
 
 PARTS = {
-    "transport: requests written, answers read by llhttp": r"pagefleet/transport\.py|httptools",
+    "transport: requests written, answers read by llhttp": r"pagefleet/(transport|wire)\.py|httptools",
     "headers, the body within its limits": r"pagefleet/(http|inflate|secrets)\.py|httpx/",
     "page taken apart (msgspec), its documents checked": (
         r"pagefleet/(decode|formats|bounds|reading|jsonpath|markup)\.py|lxml"

@@ -21,7 +21,7 @@ PACKAGES = {
     "pagefleet_scheduler": ROOT / "scheduler" / "pagefleet_scheduler",
 }
 PURE = [
-    *("redaction", "bounds", "chain", "hidden"),
+    *("redaction", "bounds", "limits", "paths", "chain", "hidden"),
     *("page", "errors", "url", "decode", "formats", "jsonpath", "markup", "crawl", "crawlfile", "presets"),
     *(
         "credentials",
