@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from pagefleet.page import BEFORE_ALL
 from pagefleet.states import State
 from pagefleet.watch import digest
 
@@ -68,7 +69,7 @@ class Standing:
         at = int(row["page"]), int(row["index"])
         documents, pages = int(row["documents"]), int(row["pages"])
         has_drifted = "drift" in row.get("doubts", "").split()
-        trimmed, state = place(row.get("trimmed", "0-0")), State(row["state"])
+        trimmed, state = place(row.get("trimmed", BEFORE_ALL)), State(row["state"])
         return cls(at, row["cursor"], documents, pages, has_drifted, trimmed, state)
 
 

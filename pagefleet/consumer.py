@@ -16,8 +16,8 @@ from redis.asyncio import Redis
 from pagefleet import keys as key
 from pagefleet.connection import patiently
 from pagefleet.keys import WHOLE, SliceKeys
-from pagefleet.page import Document
-from pagefleet.results import BEFORE_ALL, Reading, Results, fitting, joined, split_id
+from pagefleet.page import BEFORE_ALL, Document
+from pagefleet.results import Reading, Results, fitting, joined, split_id
 from pagefleet.scripts import Scripts
 from pagefleet.status import Status, order
 

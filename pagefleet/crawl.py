@@ -133,7 +133,8 @@ class Each(Listing):
 
 
 class Crawl(Listing):
-    """One paginated collection behind an HTTP API, and how to drain it. Frozen; equal by value.
+    """One paginated collection behind an HTTP API, and how to drain it. Frozen; equal by value. Raises pydantic's
+    `ValidationError`, which names the fields at fault; `load` raises `CrawlError`.
 
     Values of headers, parameters and members of a JSON body may name secrets, `env:NAME` or `file:/path`, in headers
     also behind a word (`Bearer env:TOKEN`): they are looked up in the worker at each request, and never stored.

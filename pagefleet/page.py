@@ -13,6 +13,8 @@ Cursor = Any
 """An opaque position within a slice, a JSON value. None is the start when asked with, and the end when answered."""
 LONGEST_CURSOR = 65_536
 """Bytes. It is stored with the slice, and twice in each row of the ledger."""
+BEFORE_ALL = "0-0"
+"""Place of no document, before the first one of a slice."""
 
 
 class Document(bytes):

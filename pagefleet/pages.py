@@ -10,7 +10,7 @@ with the fleet's budget in place of a local one.
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing
 from functools import partial
 from types import TracebackType
@@ -304,12 +304,11 @@ def seen(before: Signals, page: Page) -> Signals:
     return Signals(before.documents + len(page.documents), total, doubts=" ".join(words))
 
 
-def numbered(page: Page, number: int, names: Names) -> Iterator[Document]:
+def numbered(page: Page, number: int, names: Names) -> list[Document]:
     """A page's documents with their ids, and their keys where `names` leads to one."""
-    before = f"{number}-"
-    for index, data in enumerate(page.documents):
-        document = Document(data)
+    documents, before = list(map(Document, page.documents)), f"{number}-"
+    for index, document in enumerate(documents):
         document.id = before + str(index)
-        if names:
-            document.key = member(data, names)
-        yield document
+    for document in documents if names else ():
+        document.key = member(document, names)
+    return documents

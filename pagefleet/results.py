@@ -13,11 +13,9 @@ from redis.asyncio import Redis
 from pagefleet.connection import patiently
 from pagefleet.errors import CrawlMissing, Trimmed
 from pagefleet.keys import WHOLE, SliceKeys
-from pagefleet.page import Document
+from pagefleet.page import BEFORE_ALL, Document
 from pagefleet.states import State
 
-BEFORE_ALL = "0-0"
-"""The id behind which a stream begins."""
 READ, READ_BYTES = 500, 2 * 1024**2
 """Documents that are read at once: at most so many, and about so many bytes of them. One answer must come within a
 connection's time-out, also over a slow line."""
@@ -49,7 +47,7 @@ class Look:
         documents = [_document(number, entry_id, fields) for entry_id, fields in found if place(entry_id) < end]
         is_more = bool(documents) and len(documents) == len(entries)
         said = State(state.decode())
-        return cls(number, documents, is_more, said, (trimmed or b"0-0").decode(), int(children or 0))
+        return cls(number, documents, is_more, said, trimmed.decode() if trimmed else BEFORE_ALL, int(children or 0))
 
 
 class Results:

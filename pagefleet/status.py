@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from pagefleet.errors import CrawlCancelled, CrawlFailed
 from pagefleet.keys import WHOLE
-from pagefleet.page import Cursor
+from pagefleet.page import BEFORE_ALL, Cursor
 from pagefleet.slices import Bounds, ByRange, PageRange, Slices
 from pagefleet.states import State, combined
 from pagefleet.verdict import Signals, Verdict, judge, together
@@ -99,7 +99,7 @@ def status(name: str, found: Found) -> Status:
         bytes=int(row["bytes"]),
         backlog=found.backlog,
         quarantined=found.quarantined,
-        trimmed=row.get("trimmed", "0-0"),
+        trimmed=row.get("trimmed", BEFORE_ALL),
         total=found.total,
         cursor=json.loads(row["cursor"]),
         worker=row.get("worker", ""),
@@ -169,7 +169,7 @@ class Tree:
         state = combined([part.state for part in every])
         whole = status(self._id, self._found[WHOLE])
         failed = [f"slice {number}: {part.error}" for number, part in parts.items() if part.state is State.FAILED]
-        trimmed = [f"{number}:{part.trimmed}" for number, part in parts.items() if part.trimmed != "0-0"]
+        trimmed = [f"{number}:{part.trimmed}" for number, part in parts.items() if part.trimmed != BEFORE_ALL]
         return replace(
             whole,
             state=state,
@@ -178,7 +178,7 @@ class Tree:
             bytes=sum(part.bytes for part in every),
             backlog=sum(part.backlog for part in every),
             quarantined=sum(part.quarantined for part in every),
-            trimmed=" ".join(trimmed) or "0-0",
+            trimmed=" ".join(trimmed) or BEFORE_ALL,
             total=self._total(WHOLE),
             cursor=None,
             worker=", ".join(sorted({part.worker for part in every if part.worker})),

@@ -8,7 +8,7 @@ from pagefleet.cli.progress import Progress
 from pagefleet.cli.writing import Writing
 from pagefleet.errors import PagefleetError
 from pagefleet.fleet import Fleet, Handle
-from pagefleet.results import BEFORE_ALL
+from pagefleet.page import BEFORE_ALL
 
 UNNAMED = ""
 """Who reads into a stream: nobody that could go on later."""

@@ -11,7 +11,7 @@ from rich.text import Text
 from pagefleet.cli.progress import size
 from pagefleet.fleet import Fleet, Handle
 from pagefleet.keys import WHOLE, SliceKeys
-from pagefleet.results import BEFORE_ALL
+from pagefleet.page import BEFORE_ALL
 from pagefleet.states import State
 from pagefleet.status import Status
 

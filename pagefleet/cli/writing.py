@@ -14,8 +14,8 @@ from pagefleet.cli.ending import Refused
 from pagefleet.cli.output import Output, parsed
 from pagefleet.fleet import Handle
 from pagefleet.keys import WHOLE
-from pagefleet.page import Document
-from pagefleet.results import BEFORE_ALL, split_id
+from pagefleet.page import BEFORE_ALL, Document
+from pagefleet.results import split_id
 from pagefleet.tasks import ended
 
 

@@ -2,7 +2,8 @@
 -- ARGV 2 fence, 3 commit id, 4 page, 5 index, 6 cursor, 7 next page, 8 next index, 9 next cursor, 10 lease ms,
 --      11 ending ('', 'last' or 'yield'), 12 total ('': not said), 13 digest of the page up to there, 14 bytes,
 --      15 status, 16 ms, 17 worker, 18 doubts, words with blanks between them, 19 notice ('': none), 20 cursor of a
---      document that could not be had ('': none), 21 why, 22 fields a document (1: itself, 2: itself and its key), 23... documents
+--      document that could not be had ('': none), 21 why, 22 fields a document (1: itself, 2: itself and its key),
+--      23... documents
 -- answers {what, state after, documents delivered, documents in the stream}
 local row = redis.call('HMGET', slice, 'state', 'fence', 'page', 'index', 'cursor', 'commit', 'documents', 'backlog',
   'pages', 'bytes')
@@ -46,8 +47,8 @@ if ARGV[11] ~= '' then
   redis.call('HLEN', events) -- or it is no hash, and this fails
 end
 
--- Pages that go round in a circle: Brent's way keeps one of them, the latest whose number is a power of two, and finds a
--- circle of any length before it has gone round three times, whoever fetched the pages.
+-- Pages that go round in a circle: Brent's way keeps one of them, the latest whose number is a power of two, and finds
+-- a circle of any length before it has gone round three times, whoever fetched the pages.
 local place = ARGV[9] .. ' ' .. ARGV[13]
 if ARGV[8] == '0' and #ARGV > 22 and place == redis.call('HGET', slice, 'landmark') then
   return answer('circle')
@@ -95,7 +96,7 @@ clear(documents, at_page, at_index)
 local count, digits = 0, { [0] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9' }
 local call, argv, tens, unit = redis.call, ARGV, math.floor(at_index / 10), at_index % 10
 local before = page .. '-' .. (tens > 0 and tens or '')
-for i = 23, #argv, fields do -- this is most of a commit: names are local, and a number is made a string for ten documents
+for i = 23, #argv, fields do -- most of a commit: names are local, and a number is made a string for ten documents
   if fields == 2 then
     call('XADD', documents, before .. digits[unit], 'd', argv[i], 'k', argv[i + 1])
   else

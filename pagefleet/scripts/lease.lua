@@ -5,9 +5,10 @@
 --
 -- The digest is that of the page before, or, in the middle of a page, of that page's documents up to there.
 --
--- The fence is another each time that this is sent, `<name>` and then `<name>.<times sent before>`. If it were the same,
--- a first request that got stuck on its way could make the fence current again after Redis has gone back and another
--- worker has delivered the pages before: then a page would be taken that follows others (tests/model finds this).
+-- The fence is another each time that this is sent, `<name>` and then `<name>.<times sent before>`. If it were the
+-- same, a first request that got stuck on its way could make the fence current again after Redis has gone back and
+-- another worker has delivered the pages before: then a page would be taken that follows others (tests/model finds
+-- this).
 local state, fence, leases = unpack(redis.call('HMGET', slice, 'state', 'fence', 'leases'))
 if not state then
   return { 'gone' }

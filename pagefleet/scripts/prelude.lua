@@ -20,8 +20,8 @@ end
 local EVENTS = 200 -- so many are kept, in a ring
 
 -- The slice comes into a state, and an event tells who did what, and why. The event is written first, and counts only
--- when the row has its number, which comes with the state in one command: what a torn write left of the two is no event,
--- and the next one takes its place. In a stream it would stand in the way of the next one.
+-- when the row has its number, which comes with the state in one command: what a torn write left of the two is no
+-- event, and the next one takes its place. In a stream it would stand in the way of the next one.
 local function move(after, who, what, why, ...)
   local before, number = unpack(redis.call('HMGET', slice, 'state', 'events'))
   number = (tonumber(number) or 0) + 1
@@ -38,8 +38,8 @@ local function forget_job(lease)
   redis.call('DEL', 'arq:job:' .. job, 'arq:in-progress:' .. job, 'arq:retry:' .. job)
 end
 
--- The slice is queued: a new lease number, and arq's job for it (arq's own enqueue is these two commands). Its turn comes
--- as if it had been enqueued `behind` ms later.
+-- The slice is queued: a new lease number, and arq's job for it (arq's own enqueue is these two commands). Its turn
+-- comes as if it had been enqueued `behind` ms later.
 local function enqueue_job(who, what, why, behind)
   local lease = (tonumber(redis.call('HGET', slice, 'leases')) or 0) + 1 -- set, not added to: see commit
   local job = tag .. ':' .. lease

@@ -7,8 +7,8 @@
 local MOST_RESCUES = 10
 local LONGEST_REST = 60000
 
-local row = redis.call('HMGET', slice, 'state', 'until', 'wait', 'leases', 'reason', 'backlog', 'rescues', 'page', 'cursor',
-  'worker')
+local row = redis.call('HMGET', slice, 'state', 'until', 'wait', 'leases', 'reason', 'backlog', 'rescues', 'page',
+  'cursor', 'worker')
 local state, moment, wait, leases, reason, limit, rescues, page, cursor, worker = unpack(row)
 
 if state == 'queued' then
@@ -26,7 +26,8 @@ if state == 'queued' then
     end
   end
   local start = redis.call('ZSCORE', queue, job)
-  if start and redis.call('EXISTS', 'arq:job:' .. job) == 1 and redis.call('EXISTS', 'arq:in-progress:' .. job) == 0 then
+  if start and redis.call('EXISTS', 'arq:job:' .. job) == 1
+    and redis.call('EXISTS', 'arq:in-progress:' .. job) == 0 then
     -- A child's first turn comes `behind` the others' (see split).
     local latest = now - SKEW + (leases == '1' and tonumber(redis.call('HGET', slice, 'behind')) or 0)
     if tonumber(start) > latest then

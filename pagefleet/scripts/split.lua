@@ -3,8 +3,8 @@
 -- ARGV 2 fence, 3 commit id, 4 page, 5 index, 6 cursor, 7 total ('': not said), 8 worker, 9... bounds of the children
 -- answers {what, the plan: the bounds of all children}; 'other': there is a plan already, and it counts
 --
--- The plan is written first and never again: what a torn write left may have children at work by the time that the slice
--- is split again, when the source declares another total; other bounds would have documents twice, or not at all.
+-- The plan is written first and never again: what a torn write left may have children at work by the time that the
+-- slice is split again, when the source declares another total; other bounds would have documents twice, or not at all.
 -- A child of another incarnation is left of a crawl that was deleted without it, and begins afresh.
 local SPACE = 20000 -- a turn: so much later each child's comes, and a short crawl need not wait for all of them
 local LEAST_BACKLOG = 1000

@@ -24,7 +24,7 @@ KILLS = 8
 WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "range": ({"by": "range", "from": 0, "to": COUNT, "params": {"since": "{from}", "until": "{to}"}}, {"cap": CAP}),
     "pages": ({"by": "pages", "pages": 20}, {}),
-    "values": ({"by": "values", "param": "rest", "values": list(range(120))}, {"each": 120}),
+    "values": ({"by": "values", "param": "rest", "values": list(range(120)), "pages": 3}, {"each": 120}),
 }
 
 
