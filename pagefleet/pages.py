@@ -69,8 +69,9 @@ class Pages:
         self._checkpoint = checkpoint
         self._client = client
         self._budgets = budgets
-        self._flow: AsyncGenerator[Page] | None = None
-        self._ahead: asyncio.Task[Page] | None = None
+        self._fetching: asyncio.Task[None] | None = None
+        self._taker: asyncio.Future[Page | None] | None = None
+        self._is_wanted = asyncio.Event()
         self._flow_sync: Generator[Page] | None = None
         self._is_over = False
 
@@ -78,39 +79,67 @@ class Pages:
         return self
 
     async def __anext__(self) -> Page:
-        coming = self.ahead()
-        if coming is None:
+        if self._is_over:
             await self.aclose()
             raise StopAsyncIteration
+        if self._fetching is None:
+            self._fetching = asyncio.create_task(self._fetch(), name="the next page")
+            self._fetching.add_done_callback(self._tell)
+        taker: asyncio.Future[Page | None] = asyncio.get_running_loop().create_future()
+        self._taker = taker
+        self._is_wanted.set()
+        if self._fetching.done():
+            self._tell(self._fetching)
         try:
-            page = await coming
+            page = await taker
         except BaseException:
             self._is_over = True
+            self._fetching.cancel()
             raise
-        self._ahead, self._is_over = None, page.is_last
-        if self.ahead():
-            await asyncio.sleep(0)  # its request goes out before this page is worked on
+        self._is_over = page is None or page.is_last
+        if page is None:
+            raise StopAsyncIteration
         return page
 
-    def ahead(self) -> asyncio.Task[Page] | None:
-        """The next page on its way; None behind the last."""
-        if self._is_over:
-            return None
-        if self._ahead is None:
-            self._ahead = asyncio.create_task(self._next(), name="the next page")
-        return self._ahead
+    async def _fetch(self) -> None:
+        """Page after page, each as soon as its forerunner was taken: the request for the next one goes out before that
+        is worked on. One task for all of them, since with one each, other crawls would come in between."""
+        client = self._client or open_client(_allowed(self._source))
+        try:
+            async with aclosing(self._flow(client)) as flow:
+                async for page in flow:
+                    await self._is_wanted.wait()
+                    self._is_wanted.clear()
+                    if self._taker and not self._taker.done():
+                        self._taker.set_result(page)
+                    if page.is_last:
+                        return
+        finally:
+            if self._client is None:
+                await client.aclose()
 
-    async def _next(self) -> Page:
-        self._flow = self._flow or self._drive()
-        return await anext(self._flow)
+    def _flow(self, client: AsyncTransport) -> AsyncGenerator[Page]:
+        if isinstance(self._source, PythonSource):
+            return walk_python(self._source, self._checkpoint, client, self._budgets)
+        steps = walk(self._source, self._checkpoint, may_be_missing=self._may_be_missing)
+        return drive(self._source, steps, client, self._budgets)
+
+    def _tell(self, fetching: asyncio.Task[None]) -> None:
+        """That there are no more pages, or why, to whoever waits for one."""
+        if self._taker is None or self._taker.done():
+            return
+        if fetching.cancelled():
+            self._taker.cancel()
+        elif error := fetching.exception():
+            self._taker.set_exception(error)
+        else:
+            self._taker.set_result(None)
 
     async def aclose(self) -> None:
         """Give up the page that is on its way, and the connection if it is ours."""
         self._is_over = True
-        if self._ahead is not None:
-            await ended(self._ahead)
-        if self._flow is not None:
-            await self._flow.aclose()
+        if self._fetching is not None:
+            await ended(self._fetching)
 
     async def __aenter__(self) -> Self:
         return self
@@ -119,21 +148,6 @@ class Pages:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-    async def _drive(self) -> AsyncGenerator[Page]:
-        client = self._client or open_client(_allowed(self._source))
-        try:
-            if isinstance(self._source, PythonSource):
-                flow = walk_python(self._source, self._checkpoint, client, self._budgets)
-            else:
-                steps = walk(self._source, self._checkpoint, may_be_missing=self._may_be_missing)
-                flow = drive(self._source, steps, client, self._budgets)
-            async with aclosing(flow):
-                async for page in flow:
-                    yield page
-        finally:
-            if self._client is None:
-                await client.aclose()
 
     def __iter__(self) -> Self:
         return self
