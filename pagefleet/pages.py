@@ -69,6 +69,7 @@ class Pages:
         self._checkpoint = checkpoint
         self._client = client
         self._budgets = budgets
+        self._flow: AsyncGenerator[Page] | None = None
         self._fetching: asyncio.Task[None] | None = None
         self._taker: asyncio.Future[Page | None] | None = None
         self._is_wanted = asyncio.Event()
@@ -96,33 +97,23 @@ class Pages:
             self._is_over = True
             self._fetching.cancel()
             raise
-        self._is_over = page is None or page.is_last
         if page is None:
+            await self.aclose()
             raise StopAsyncIteration
+        self._is_over = page.is_last
         return page
 
     async def _fetch(self) -> None:
         """Page after page, each as soon as its forerunner was taken: the request for the next one goes out before that
         is worked on. One task for all of them, since with one each, other crawls would come in between."""
-        client = self._client or open_client(_allowed(self._source))
-        try:
-            async with aclosing(self._flow(client)) as flow:
-                async for page in flow:
-                    await self._is_wanted.wait()
-                    self._is_wanted.clear()
-                    if self._taker and not self._taker.done():
-                        self._taker.set_result(page)
-                    if page.is_last:
-                        return
-        finally:
-            if self._client is None:
-                await client.aclose()
-
-    def _flow(self, client: AsyncTransport) -> AsyncGenerator[Page]:
-        if isinstance(self._source, PythonSource):
-            return walk_python(self._source, self._checkpoint, client, self._budgets)
-        steps = walk(self._source, self._checkpoint, may_be_missing=self._may_be_missing)
-        return drive(self._source, steps, client, self._budgets)
+        self._flow = self._drive()
+        async for page in self._flow:
+            await self._is_wanted.wait()
+            self._is_wanted.clear()
+            if self._taker and not self._taker.done():
+                self._taker.set_result(page)
+            if page.is_last:
+                return
 
     def _tell(self, fetching: asyncio.Task[None]) -> None:
         """That there are no more pages, or why, to whoever waits for one."""
@@ -140,6 +131,8 @@ class Pages:
         self._is_over = True
         if self._fetching is not None:
             await ended(self._fetching)
+        if self._flow is not None:
+            await self._flow.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -148,6 +141,21 @@ class Pages:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    async def _drive(self) -> AsyncGenerator[Page]:
+        client = self._client or open_client(_allowed(self._source))
+        try:
+            if isinstance(self._source, PythonSource):
+                flow = walk_python(self._source, self._checkpoint, client, self._budgets)
+            else:
+                steps = walk(self._source, self._checkpoint, may_be_missing=self._may_be_missing)
+                flow = drive(self._source, steps, client, self._budgets)
+            async with aclosing(flow):
+                async for page in flow:
+                    yield page
+        finally:
+            if self._client is None:
+                await client.aclose()
 
     def __iter__(self) -> Self:
         return self

@@ -155,3 +155,23 @@ def test_any_sizes_in_any_order(sizes: list[int], turns: list[int], count: int, 
     found, asked = asyncio.run(read())
     assert found == [b"%d" % number for number in range(count)]
     assert asked <= (count + 1) * window
+
+
+@given(turns=st.integers(0, 5), busy=st.integers(0, 20))
+def test_the_next_page_is_on_its_way_and_none_behind_that(turns: int, busy: int) -> None:
+    """Before a page is worked on its successor has been asked for, and no more is until that was taken."""
+    source = Crawl.model_validate({"url": "http://a.example/", "paginate": {"kind": "offset"}})
+
+    async def read() -> None:
+        served, taken = Shifting([1], [turns], 9), 0
+        async with Pages(source, Checkpoint(), client=served) as flow:
+            async for page in flow:
+                taken += 1
+                on_its_way = 0 if page.is_last else 1
+                assert served.asked == taken + on_its_way
+                for _ in range(busy):
+                    await asyncio.sleep(0)
+                assert served.asked == taken + on_its_way
+        assert taken == served.asked == 10
+
+    asyncio.run(read())
