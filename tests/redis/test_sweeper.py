@@ -112,7 +112,7 @@ async def test_a_long_sweep_is_no_gap(redis_url: str) -> None:
             assert await watching.sweep() == Counter(over=count)
             return time.monotonic() - begun
 
-        one = await swept(sweeper(c), 1000) / 1000
+        one = await swept(Sweeper(c.redis, c.scripts, Settings()), 1000) / 1000
         watching = Sweeper(c.redis, c.scripts, Settings(lease=1.6, renew=0.4))
         assert await swept(watching, round(1.6 / one)) > 0.8
         await swept(watching, 1)
