@@ -58,7 +58,7 @@ def open_pool(url: str, *, is_patient: bool = False) -> ConnectionPool:
         options["retry_on_error"] = list(PASSING)
     try:
         if _is_cut(urlsplit(url)):
-            raise ValueError("its port is no number; write /, ? and # of a password as %2F, %3F and %23")
+            raise ValueError("it ends in the middle of a password; write its /, ? and # as %2F, %3F and %23")
         if url.startswith("sentinel://"):
             return _sentinel_pool(url, options)
         if not url.startswith("unix://"):
@@ -256,7 +256,8 @@ def without_password(url: str) -> str:
 
 
 def _is_cut(parts: SplitResult) -> bool:
-    """Does what should be a host and a port end in the middle of a password?"""
+    """Does what should be a host and a port end in the middle of a password? A query may hold an `@`, in a value."""
     host = parts.netloc.rpartition("@")[2].rpartition(",")[2]
     port = host.rpartition("]")[2].partition(":")[2]
-    return parts.scheme != "unix" and ("@" in parts.path or not (port or "0").isdecimal())
+    behind = parts.path + parts.query.partition("=")[0] + parts.fragment
+    return parts.scheme != "unix" and ("@" in behind or not (port or "0").isdecimal())

@@ -25,8 +25,7 @@ from pagefleet.paginators import NextCursor, Offset, Opaque, PageNumber, Paginat
 from pagefleet.paginators.places import Found, as_form, check_header, in_body, with_own_body
 from pagefleet.paths import MemberPath, Names, Through, parse_path
 from pagefleet.presets import applied
-from pagefleet.slices import Bounds as SliceBounds
-from pagefleet.slices import ByRange, ByValues, Slices
+from pagefleet.slices import Bounds, ByRange, ByValues, Slices
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 Scalar = str | int | float | bool
@@ -195,7 +194,7 @@ class Crawl(Listing):
                 f"the secret {slices.param} in slices would be stored and sent as it is written; use params"
             )
 
-    def sliced(self, bounds: SliceBounds) -> "Crawl":
+    def sliced(self, bounds: Bounds) -> "Crawl":
         """The plain crawl of one slice."""
         said = {name: getattr(self, name) for name in Crawl.model_fields} | {"slices": None}
         if self.slices is not None:

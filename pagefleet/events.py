@@ -16,6 +16,8 @@ KEPT = 200
 class Event:
     """One change of a slice's state, or of who may lease it next (a rescue of a lost job: from queued to queued)."""
 
+    slice: str
+    """The slice's number."""
     number: int
     """Counts the slice's events, from 1."""
     at: float
@@ -29,8 +31,6 @@ class Event:
     after: State
     why: str
     """Why a worker let go, whose lease ran out, what the slice had waited for; cut behind 500 bytes."""
-    slice: str
-    """Its number."""
 
     @classmethod
     def of(cls, slice_: str, stored: bytes) -> Self:
@@ -38,8 +38,14 @@ class Event:
         told: dict[str, Any] = json.loads(stored.decode(errors="replace"))
         before = State(told["from"]) if "from" in told else None
         return cls(
-            *(told["number"], told["at"] / 1000, told["who"], told["what"]),
-            *(before, State(told["to"]), told["why"], slice_),
+            slice=slice_,
+            number=told["number"],
+            at=told["at"] / 1000,
+            who=told["who"],
+            what=told["what"],
+            before=before,
+            after=State(told["to"]),
+            why=told["why"],
         )
 
 

@@ -1,4 +1,7 @@
-"""Every Redis key is made here. `{id:n}` is a hash tag: all that belongs to one slice lives in one slot."""
+"""Every Redis key is made here. `{id:n}` is a hash tag: all that belongs to one slice lives in one slot.
+
+What is *kept* stays until its crawl is deleted, or another of the name is enqueued where it was left behind.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -85,7 +88,7 @@ def _all(of: SliceKeys) -> tuple[str, ...]:
 
 
 def crawl(crawl_id: str) -> str:
-    """hash: description, fingerprint, number of slices, when it was enqueued, incarnation. Written once, by enqueue;
+    """hash: description, fingerprint, when it was enqueued, incarnation. Written once, by enqueue;
     kept."""
     return f"pagefleet:crawl:{{{crawl_id}}}"
 

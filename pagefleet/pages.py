@@ -84,7 +84,7 @@ class Pages:
             await self.aclose()
             raise StopAsyncIteration
         if self._fetching is None:
-            self._fetching = asyncio.create_task(self._fetch(), name="the next page")
+            self._fetching = asyncio.create_task(self._fetch(), name="pages")
             self._fetching.add_done_callback(self._tell)
         taker: asyncio.Future[Page | None] = asyncio.get_running_loop().create_future()
         self._taker = taker
@@ -331,6 +331,7 @@ def numbered(page: Page, number: int, names: Names) -> list[Document]:
     documents, before = list(map(Document, page.documents)), f"{number}-"
     for index, document in enumerate(documents):
         document.id = before + str(index)
-    for document in documents if names else ():
-        document.key = member(document, names)
+    if names:
+        for document in documents:
+            document.key = member(document, names)
     return documents

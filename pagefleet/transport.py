@@ -1,8 +1,8 @@
 """HTTP/1.1 in an event loop, on llhttp (httptools), each connection to an address that was checked.
 
-A transport of our own, since this is where most of a page's time went: 60 us of it are the kernel's, 130 are left here,
-and others take 370 (aiohttp's) or, with many crawls, 8,800 (httpx' own: its pool looks at every connection for every
-request). Ours does what a crawl needs and no more (docs/decisions/008): `exchange`, and over it httpx' own interface.
+A transport of our own, since this is where most of a page's time went, above all with many crawls: httpx' own pool
+looks at every connection for every request (docs/performance.md). Ours does what a crawl needs and no more
+(docs/decisions/008): `exchange`, and over it httpx' own interface.
 """
 
 import asyncio

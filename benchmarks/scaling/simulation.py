@@ -187,15 +187,13 @@ class Scheduler:
 
     def __init__(self, simulation: Simulation) -> None:
         self._all = simulation
-        self._swept = self._patient_until = 0.0
+        self._begun = self._looked = self._patient_until = 0.0
 
     def sweep(self, now: float) -> None:
         """Ask what is due."""
         fleet, core = self._all.fleet, self._all.core
-        gap, self._swept = now - self._swept, now
-        if gap > fleet.lease / 2:
-            self._patient_until = now + fleet.lease
-        if now < self._patient_until:
+        self._begun = now
+        if self._is_holding_back(now):
             self._rest(now, fleet.sweep)
             return
         done = core.run(now, "sweep")
@@ -208,13 +206,22 @@ class Scheduler:
 
     def _look(self, now: float, slices: list[Slice], is_full: bool) -> None:
         """Each waits for the answer to the one before, or so many for so many."""
+        usual = self._all.fleet.sweep
         if not slices:
-            usual = self._all.fleet.sweep
-            self._rest(now, min((now - self._swept) / 2, usual) if is_full else usual)
+            self._rest(now, min((now - self._begun) / 2, usual) if is_full else usual)
+            return
+        if self._is_holding_back(now):
+            self._rest(now, usual)
             return
         abreast = self._all.fleet.abreast
         done = max(self._all.rescue(now, slice_) for slice_ in slices[:abreast])
         self._all.at(done + self._all.fleet.trip, self._look, slices[abreast:], is_full)
+
+    def _is_holding_back(self, now: float) -> bool:
+        gap, self._looked = now - self._looked, now
+        if gap > self._all.fleet.lease / 2:
+            self._patient_until = now + self._all.fleet.lease
+        return now < self._patient_until
 
     def _rest(self, now: float, seconds: float) -> None:
         self._all.at(now + seconds * self._all.random.uniform(0.7, 1.3), self.sweep)

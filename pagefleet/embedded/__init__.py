@@ -39,7 +39,7 @@ T = TypeVar("T")
 async def embedded(directory: Path | str = ".pagefleet", *, server: Path | str | None = None) -> AsyncGenerator[str]:
     """A Redis of our own for the length of the block; yields its URL (unix:///…/redis.sock).
 
-    Data stay in the directory. The server program is the one given here, else what `find_server` says. The
+    Data stay in the directory. The server program is the one given here, else what `server.find_server` says. The
     block is what keeps the server alive: a process that was only handed the URL does not.
     """
     with _explained(directory):

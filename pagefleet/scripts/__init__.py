@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from importlib.resources import files
-from itertools import count
+from itertools import chain, count
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -172,7 +172,7 @@ class Scripts:
         """Children in place of a slice that has delivered nothing; answers what came of it, and the plan that there is:
         the bounds of all children. `other`: it was there before, so split by that one."""
         children = [SliceKeys(slice_.crawl, f"{slice_.number}.{n}") for n, _ in enumerate(split.parts)]
-        keys = [key for child in children for key in child.own()]
+        keys = chain.from_iterable(child.own() for child in children)
         total = "" if split.total is None else split.total
         at = split.at
         args = (slice_.tag, fence, split.commit, at.page, at.index, encode(at.cursor), total, worker)

@@ -17,6 +17,6 @@ redis.call('HSET', slice, 'page', 1, 'index', 0, 'cursor', 'null', 'documents', 
 enqueue_job('person', 'enqueue', '')
 redis.call('ZADD', crawls, now, ARGV[2])
 -- Last: what this says is there must be there, also after a write that was torn.
-redis.call('HSET', crawl, 'description', ARGV[3], 'fingerprint', ARGV[4], 'slices', 1, 'enqueued', now,
-  'incarnation', ARGV[6])
+redis.call('HSET', crawl, 'description', ARGV[3], 'fingerprint', ARGV[4], 'enqueued', now, 'incarnation',
+  ARGV[6])
 return 'new'

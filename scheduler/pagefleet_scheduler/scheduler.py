@@ -58,7 +58,7 @@ class Sweeper:
         self._redis = redis
         self._scripts = scripts
         self._settings = settings
-        self._swept = time.monotonic()
+        self._looked = time.monotonic()
         self._patient_until = 0.0
         self._clock = 0
 
@@ -94,9 +94,9 @@ class Sweeper:
 
     def _is_holding_back(self) -> bool:
         """Redis was away: workers that waited for it have their leases back in a moment, if nobody steals them."""
-        gap, self._swept = time.monotonic() - self._swept, time.monotonic()
+        gap, self._looked = time.monotonic() - self._looked, time.monotonic()
         if gap > self._settings.lease / 2:
-            log.warning("no sweep for %.1f s; no rescues for a lease", gap)
+            log.warning("no look at a slice for %.1f s; no rescues for a lease", gap)
             self._patient_until = time.monotonic() + self._settings.lease
         return time.monotonic() < self._patient_until
 

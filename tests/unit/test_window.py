@@ -97,7 +97,7 @@ async def test_left_early_it_leaves_nothing(server: Api) -> None:
         for _ in range(100):
             await anext(flow)
     await server.is_idle()
-    assert {task.get_name() for task in asyncio.all_tasks()} & {"a page of the window", "the next page"} == set()
+    assert {task.get_name() for task in asyncio.all_tasks()} & {"a page of the window", "pages"} == set()
 
 
 class Shifting(AsyncTransport):

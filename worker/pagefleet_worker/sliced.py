@@ -26,6 +26,7 @@ class Sliced:
     plan: Sequence[Bounds] = ()
     """What a split that broke off had begun with; nothing may be walked behind that."""
     cap: int | None = None
+    """The API's, of the whole crawl."""
 
     @classmethod
     async def of(cls, fleet: Fleet, keys: SliceKeys, checkpoint: Checkpoint) -> Self:
@@ -41,7 +42,9 @@ class Sliced:
 
     def known(self) -> Sequence[Bounds]:
         """The bounds of its children, if no page need be seen for them."""
-        return self.plan or self.slices.known(self.bounds) if self.slices else ()
+        if self.slices is None:
+            return ()
+        return self.plan or self.slices.known(self.bounds)
 
     def parts(self, page: Page) -> Sequence[Bounds]:
         """The bounds of its children, by its first page; none: it is small enough."""
