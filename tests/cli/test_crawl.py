@@ -148,6 +148,8 @@ async def test_a_crawl_in_slices_goes_on_wherever_it_was_interrupted(server: Api
     told = shell.run("show", "things").stdout.decode()
     assert re.search(r"^slices +(\d+), \1 of them over$", told, re.MULTILINE)
     assert re.search(r"^0\.0 +0 to \d+ +finished +\d+ +\d+$", told, re.MULTILINE) or "0.0.0" in told
+    assert re.search(r"^0(\.\d+)+ +\d+ +\d+ +\d+ +200 +\d+ +\S+:\d+$", told, re.MULTILINE)  # its last page
+    assert re.search(r"UTC +0(\.\d+)+ +\S+:\d+ +commit the last page +finished ", told)
     assert re.search(r"^things +finished +3,000 +3,000 ", shell.run("ls").stdout.decode(), re.MULTILINE)
     assert shell.run("audit", "things").ends() == 0
 

@@ -5,12 +5,14 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from pagefleet_scheduler.scheduler import Sweeper, rest, schedule
 
 from pagefleet.keys import DUE, SliceKeys
+from pagefleet.scripts import Scripts
 from pagefleet.settings import Settings
 from pagefleet.tasks import ended
 from tests.redis.actors import HOUR, LEASE, Case, Hand, case, wait_until
@@ -102,20 +104,51 @@ async def test_what_is_no_slice_is_told_of_and_changes_nothing(redis_url: str) -
         await c.call("ZREM", DUE, "junk")
 
 
-async def test_a_long_sweep_is_no_gap(redis_url: str) -> None:
+@dataclass
+class SlowLooks:
+    """In place of the scheduler's clock and its scripts: each look takes so many seconds, by that clock."""
+
+    scripts: Scripts
+    seconds: list[float]
+    now: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def rescue(self, keys: SliceKeys) -> str:
+        self.now += self.seconds.pop(0)
+        return await self.scripts.rescue(keys)
+
+
+@asynccontextmanager
+async def slow(
+    url: str, monkeypatch: pytest.MonkeyPatch, seconds: list[float]
+) -> AsyncGenerator[tuple[Sweeper, SlowLooks]]:
+    """A scheduler with a lease of 6 s, and as many slices that are over as looks."""
+    async with case(url, 1) as c:
+        looks: Any = SlowLooks(c.scripts, seconds)
+        monkeypatch.setattr("pagefleet_scheduler.scheduler.time", looks)
+        await c.call("ZADD", DUE, *(part for n, _ in enumerate(seconds) for part in (n + 1, f"gone{n}:0")))
+        yield Sweeper(c.redis, looks, Settings()), looks
+
+
+async def test_a_long_sweep_is_no_gap(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A scheduler that starts looks at all slices at once, which may take longer than half a lease."""
-    async with case(redis_url, 1) as c:
+    async with slow(redis_url, monkeypatch, [0.1] * 50) as (watching, _):
+        assert await watching.sweep() == Counter(over=50)
 
-        async def swept(watching: Sweeper, count: int) -> float:
-            await c.call("ZADD", DUE, *(part for number in range(count) for part in (1, f"gone{number}:0")))
-            begun = time.monotonic()
-            assert await watching.sweep() == Counter(over=count)
-            return time.monotonic() - begun
 
-        one = await swept(Sweeper(c.redis, c.scripts, Settings()), 1000) / 1000
-        watching = Sweeper(c.redis, c.scripts, Settings(lease=1.6, renew=0.4))
-        assert await swept(watching, round(1.6 / one)) > 0.8
-        await swept(watching, 1)
+@pytest.mark.invariant("C-13")
+async def test_a_redis_that_is_away_in_the_middle_of_a_sweep(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is behind that look is looked at when a lease is over."""
+    async with slow(redis_url, monkeypatch, [0.1, 4.0, 0.1, 0.1]) as (watching, looks):
+        assert await watching.sweep() == Counter(over=2)
+        looks.now += 2.9
+        assert await watching.sweep() == Counter()
+        looks.now += 2.9
+        assert await watching.sweep() == Counter()
+        looks.now += 0.5
+        assert await watching.sweep() == Counter(over=2)
 
 
 @pytest.mark.invariant("C-13")

@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ import pytest
 from pagefleet.embedded import embedded
 from pagefleet.embedded import server as program
 from pagefleet.embedded.home import Home
-from pagefleet.keys import QUEUE, SliceKeys
+from pagefleet.keys import DUE, QUEUE, SliceKeys, crawl
 from pagefleet.scripts import Ending
 from tests.redis import scenes
 from tests.redis.actors import Case, case
@@ -230,3 +231,56 @@ async def test_a_torn_split_has_all_its_children_once(
     async with asyncio.TaskGroup() as group:
         for start in starts:
             group.create_task(tear(start))
+
+
+# A delete
+
+
+async def delete_all(c: Case) -> None:
+    assert await c.scripts.delete(c.keys) == "deleted"
+    assert await c.call("KEYS", "*") == []
+
+
+async def begin_again(directory: Path, server: Path, *, is_deleted_first: bool) -> None:
+    """By the same name, and a start behind that."""
+    async with opened(directory, server) as c:
+        await c.call("CONFIG", "SET", "appendfsync", "always")
+        if is_deleted_first or await c.call("EXISTS", crawl("crawl")):
+            await delete_all(c)
+        await c.enqueue()
+        os.kill(int((await c.redis.info("server"))["process_id"]), signal.SIGKILL)
+    async with opened(directory, server) as c:
+        assert [event.what for event in await c.events()] == ["enqueue"]
+        await c.finish(await c.lease())
+        assert await c.documents() == c.source.whole()
+        await delete_all(c)
+
+
+@pytest.mark.invariant("C-8")
+async def test_a_torn_delete_leaves_what_can_be_deleted_and_a_name_that_can_be_used(
+    tmp_path: Path, server: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At each of its commands; what is left of it is executed at the second start, by a Redis that nobody repairs."""
+    async with opened(tmp_path / "template", server) as c:
+        await c.enqueue()
+        await c.commit(await c.lease())
+        await c.scripts.steer(c.keys, "cancel")
+        await c.call("ZADD", DUE, 1, c.keys.tag)  # a torn cancel may leave this
+        await delete_all(c)
+    whole = append_only_file(tmp_path / "template").read_bytes()
+    before = whole[: whole.rindex(BEGIN)]
+    monkeypatch.setattr(program, "repair", leave_alone)
+    at_once = asyncio.Semaphore(AT_ONCE)
+
+    async def tear(start: int, *, is_deleted_first: bool) -> None:
+        directory = tmp_path / f"{start} {is_deleted_first}"
+        shutil.copytree(tmp_path / "template", directory)
+        os.truncate(append_only_file(directory), len(before) + start + 5)
+        async with at_once:
+            await begin_again(directory, server, is_deleted_first=is_deleted_first)
+
+    starts = list(boundaries(whole[len(before) :]))
+    assert len(starts) > 5
+    async with asyncio.TaskGroup() as group:
+        for start, is_deleted_first in product(starts, (True, False)):
+            group.create_task(tear(start, is_deleted_first=is_deleted_first))

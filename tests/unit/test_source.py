@@ -200,6 +200,30 @@ async def test_left_early_the_generator_is_closed(server: Api) -> None:
     assert len(asyncio.all_tasks()) <= 2  # this one, and the one that runs the tests
 
 
+async def test_a_wait_that_is_given_up_gives_up_the_request(server: Api) -> None:
+    """Also where nobody closes it."""
+    flow = pages(things(url=server.url, wait=60))
+    await anext(flow)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await anext(flow)
+    await server.is_idle()
+    with pytest.raises(StopAsyncIteration):
+        await anext(flow)
+
+
+async def test_a_fault_that_comes_while_the_page_before_is_worked_on(server: Api) -> None:
+    """It is told to whoever asks for the next one."""
+    flow = pages(misbehaving(how="raises"))
+    assert (await anext(flow)).documents == [b"1"]
+    while len(asyncio.all_tasks()) > 2:  # this one, and the one that runs the tests  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    with pytest.raises(Stop, match="of its own"):
+        await anext(flow)
+    with pytest.raises(StopAsyncIteration):
+        await anext(flow)
+
+
 def test_left_early_by_plain_for() -> None:
     closed.clear()
     for _ in documents(numbers(count=100)):
