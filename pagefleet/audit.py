@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from pagefleet.chain import Chain, Entry, Row, Standing, place
+from pagefleet.chain import Chain, Entry, Keys, Row, Standing, place
 from pagefleet.connection import patiently
 from pagefleet.fleet import Fleet
 from pagefleet.keys import WHOLE, SliceKeys
@@ -51,20 +51,21 @@ async def audit(fleet: Fleet, crawl_id: str) -> Audit:
     handle = fleet.crawl(crawl_id)
     while True:
         status, slices = await handle.status(), await handle.slices()
-        found = [await _audit(fleet, SliceKeys(crawl_id, number)) for number in slices or [WHOLE]]
+        keys = Keys()
+        found = [await _audit(fleet, SliceKeys(crawl_id, number), keys) for number in slices or [WHOLE]]
         if slices.keys() == (await handle.slices()).keys():
             break
         # One was split meanwhile: what was looked at is not the whole.
     findings = [finding for one in found for finding in one.findings]
     if status.verdict and all(one.state is State.FINISHED for one in found):
         findings += status.verdict.reasons
-    counts = (sum(one.pages for one in found), sum(one.documents for one in found), sum(one.keys for one in found))
+    counts = (sum(one.pages for one in found), sum(one.documents for one in found), keys.count)
     limits = [limit for one in found for limit in one.limits]
     return Audit(crawl_id, combined([one.state for one in found]), *counts, tuple(findings), tuple(limits))
 
 
-async def _audit(fleet: Fleet, keys: SliceKeys) -> Audit:
-    """Of one slice, but for its verdict."""
+async def _audit(fleet: Fleet, keys: SliceKeys, before: Keys) -> Audit:
+    """Of one slice, but for its verdict; `before` are the keys of those before it, and then its own, too."""
     reading = _Reading(fleet, keys)
     while True:
         standing = await reading.standing()
@@ -75,6 +76,8 @@ async def _audit(fleet: Fleet, keys: SliceKeys) -> Audit:
             break
         # Redis went back while we read: the one half of it is of another time than the other.
     findings, limits = chain.result(after.trimmed)
+    if twice := before.add(chain.keys):
+        findings.append(("duplicate", f"{twice} of its keys stand in slices before it, too"))
     if keys.number != WHOLE:
         findings = [(word, f"slice {keys.number}: {said}") for word, said in findings]
         limits = [f"slice {keys.number}: {said}" for said in limits]

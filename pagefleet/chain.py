@@ -209,7 +209,8 @@ class Keys:
     def __init__(self) -> None:
         self.count = 0
         self.twice: list[str] = []
-        self._seen: set[int] = set()
+        self.seen: set[int] = set()
+        """Their hashes."""
         self._nameless = self._others = 0
 
     def see(self, page: int, entries: Sequence[Entry]) -> None:
@@ -225,9 +226,16 @@ class Keys:
     def _add(self, document: str, key: bytes) -> None:
         self.count += 1
         mark = hash(key)
-        if mark in self._seen:
+        if mark in self.seen:
             self.twice.append(f"document {document}: its key {key.decode(errors='replace')!r:.80} stood before it")
-        self._seen.add(mark)
+        self.seen.add(mark)
+
+    def add(self, other: "Keys") -> int:
+        """Those of another slice; answers how many of them were here already."""
+        both = len(self.seen & other.seen)
+        self.seen |= other.seen
+        self.count += other.count
+        return both
 
     def limits(self) -> list[str]:
         """What was not compared."""

@@ -79,7 +79,7 @@ class Fleet:
             there = await self.source(source.id)
             raise CrawlExists(
                 f"enqueueing {source.id}: another crawl has this name, with another {_difference(source, there)}; "
-                f"give this one another name"
+                f"give this one another name, or delete that one"
             )
         return Handle(self, source.id)
 

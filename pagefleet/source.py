@@ -20,6 +20,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from http import HTTPStatus
 from pathlib import Path as FilePath
+from traceback import extract_tb
 from typing import Annotated, Any, Literal, TypeVar, cast, overload
 
 import httpx
@@ -234,9 +235,16 @@ async def walk_python(
     except PagefleetError:
         raise
     except Exception as error:
-        raise Stop(f"the source {source.function} raised {type(error).__name__}: {cut(str(error), 200)}") from error
+        found = f"{type(error).__name__}: {cut(str(error), 200)}"
+        raise Stop(f"the source {source.function} raised {found} ({_place(error)})") from error
     for whole in again.take(Page([], cursor, is_last=True)):
         yield whole
+
+
+def _place(error: Exception) -> str:
+    """Where it was raised: whoever wrote the source may be far from the worker's log."""
+    *_, last = extract_tb(error.__traceback__)
+    return f"{FilePath(last.filename).name}, line {last.lineno}, in {last.name}"
 
 
 def _value(cursor: Cursor) -> Cursor:

@@ -1,7 +1,7 @@
 """A crawl at one moment, from the rows of its slices as they are in Redis. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from pagefleet.errors import CrawlCancelled, CrawlFailed
@@ -9,7 +9,7 @@ from pagefleet.keys import WHOLE
 from pagefleet.page import BEFORE_ALL, Cursor
 from pagefleet.slices import Bounds, ByRange, PageRange, Slices
 from pagefleet.states import State, combined
-from pagefleet.verdict import Signals, Verdict, judge, together
+from pagefleet.verdict import Finding, Signals, Verdict, judge, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,16 @@ class Tree:
         """Each slice's own, and whether those that were split are the sum of their parts."""
         every = [(number, judge(self._signals(number))) for number in sorted(self._found, key=order)]
         told = [(f"slice {number} ({self.title(number)})", verdict) for number, verdict in every if verdict.reasons]
-        return together(told)
+        return together([*told, *self._twins()])
+
+    def _twins(self) -> Iterator[tuple[str, Verdict]]:
+        """Slices that hold the same page: a source may not heed what sets them apart."""
+        seen: dict[str, str] = {}
+        for number in self.leaves:
+            _, _, page = self._found[number].row.get("landmark", "").rpartition(" ")  # a cursor, and a page's digest
+            if page and (twin := seen.setdefault(page, number)) != number:
+                said = f"a page of it is one of slice {twin} ({self.title(twin)}), too; does the source heed slices?"
+                yield f"slice {number} ({self.title(number)})", Verdict(Finding.SUSPECT, (("overlap", said),))
 
     def _signals(self, number: str) -> Signals:
         found = self._found[number]

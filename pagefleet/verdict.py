@@ -37,6 +37,7 @@ class Verdict:
 DOUBTS = {
     "no-pointer": "nothing stood where paginate looks for a second page; correct it, or say where the total is",
     "no-total": "no page had a number where total says that it is; correct it",
+    "no-key": "no document of a page had a key where it is said to be, so none could be told apart; correct it",
     "no-documents": "the last page had none, and no link; it may have been a page of another kind, such as a login",
     "clamped": "the server gave its last page again for a page behind it, and no total says that it was the last",
     "moved": "the crawl lost its place, and went on where the documents were no longer the same",

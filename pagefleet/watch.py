@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from xxhash import xxh3_64, xxh3_64_hexdigest, xxh32_hexdigest
 
 from pagefleet.crawl import Crawl
+from pagefleet.decode import member
 from pagefleet.page import Cursor, Page, encode
 from pagefleet.paginators import Answer
 
@@ -27,6 +28,7 @@ class Watch:
         self._before, self._mark = before, before[DIGEST:]
         self._doubts: list[str] = []
         self._seen: OrderedDict[int, None] = OrderedDict()
+        self._key = crawl.names(crawl.key) if crawl.key else ()
 
     def doubt(self, word: str) -> None:
         """Keep this for the verdict."""
@@ -84,6 +86,10 @@ class Watch:
         if self._crawl.key and self._mark and any(_mark(document) == self._mark for document in page.documents):
             self.doubt("overlap")  # with a page that another worker saw
         self._mark = ""
+        if self._key and page.documents:
+            if not any(member(document, self._key) for document in page.documents):
+                self.doubt("no-key")
+            self._key = ()  # one page tells
         if total is not None and page.total is not None and page.total < total:
             self.doubt("shrunk")
 

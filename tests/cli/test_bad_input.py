@@ -124,7 +124,7 @@ def test_a_name_that_another_crawl_has(server: Api, shell: Shell) -> None:
     assert other.ends() == 2
     assert matches(
         other.error,
-        "enqueueing things: another crawl has this name, with another documents; give this one another name",
+        "enqueueing things: another crawl has this name, with another documents; give this one another name, or …",
     )
 
 
