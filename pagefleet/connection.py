@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -42,6 +42,12 @@ PASSING = (
 PASSING_CODE = re.compile(r"(?:^|: -)(?:NOREPLICAS|BUSY|LOADING|READONLY|MASTERDOWN|OOM|MISCONF|NOSCRIPT|UNBLOCKED) ")
 """The same, where redis-py has no class for it, or a script of Redis 6.2 passes it on. At the place of a code only: a
 crawl may be called BUSY."""
+PLAIN = re.compile(
+    r"((?:redis|rediss|sentinel)://)(?:[!$-.0->A-Z^-~]*@)?([\w.,:\[\]-]*(?:/[\w./-]*)?)(?:\?(?:\w+=[^#\s]*)?)?"
+    r"|(unix://)(?:[!$-.0->A-Z^-~]*@)?(/[^?#\s]*)(?:\?(?:\w+=[^#\s]*)?)?",
+    re.ASCII,
+)
+"""A URL whose parts are not in doubt: before the last `@` stands no /, ?, #, [, ] or blank, nor another `@`."""
 LONGEST_BACKOFF = 0.5
 
 
@@ -57,8 +63,8 @@ def open_pool(url: str, *, is_patient: bool = False) -> ConnectionPool:
         options["retry"] = Retry(ExponentialBackoff(cap=LONGEST_BACKOFF, base=0.02), -1)
         options["retry_on_error"] = list(PASSING)
     try:
-        if _is_cut(urlsplit(url)):
-            raise ValueError("it ends in the middle of a password; write its /, ? and # as %2F, %3F and %23")
+        if "@" in url and not PLAIN.fullmatch(url):
+            raise ValueError("its password may hold letters and digits, and all else as %40 (@), %2F (/) and so on")
         if url.startswith("sentinel://"):
             return _sentinel_pool(url, options)
         if not url.startswith("unix://"):
@@ -244,20 +250,11 @@ def is_out_of_memory(error: RedisError) -> bool:
 
 
 def without_password(url: str) -> str:
-    """A URL of Redis for others; its query may hold a password too."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        parts = None
-    if parts is None or _is_cut(parts):
-        return f"{url.partition('://')[0]}://..."
-    known, at, _ = parts.netloc.rpartition("@")
-    return re.split("[?#]", url)[0].replace(known + at, "", 1)
-
-
-def _is_cut(parts: SplitResult) -> bool:
-    """Does what should be a host and a port end in the middle of a password? A query may hold an `@`, in a value."""
-    host = parts.netloc.rpartition("@")[2].rpartition(",")[2]
-    port = host.rpartition("]")[2].partition(":")[2]
-    behind = parts.path + parts.query.partition("=")[0] + parts.fragment
-    return parts.scheme != "unix" and ("@" in behind or not (port or "0").isdecimal())
+    """A URL of Redis for others; its query may hold a password too. Of one that may be cut in the middle of a password
+    hardly anything is shown."""
+    if found := PLAIN.fullmatch(url):
+        return (found[1] or found[3]) + (found[2] if found[1] else found[4])
+    scheme, there, _ = url.partition("://")
+    if "@" in url:
+        return f"{scheme}://..." if there and scheme.isalnum() else "..."
+    return re.split("[?#]", url)[0]

@@ -37,6 +37,8 @@ class Streams:
         self._patience = patience
         self._results = Results(redis, patience, crawl_id)
         self._acknowledged: dict[tuple[str, str], tuple[str, str]] = {}
+        self._incarnation = ""
+        """Of what is being read: what comes too late is not for the next crawl of the name."""
 
     async def status(self) -> Status:
         """The crawl now; raises `CrawlMissing`."""
@@ -84,6 +86,7 @@ class Streams:
         while True:
             async with aclosing(reading.all_slices()) as batches:
                 async for batch in batches:
+                    self._incarnation = reading.incarnation
                     yield batch
             if reading.is_over and reading.once_more():
                 continue
@@ -96,6 +99,7 @@ class Streams:
                 await self._acknowledge_again()
             async with aclosing(reading.as_they_come()) as batches:
                 async for batch in batches:
+                    self._incarnation = reading.incarnation
                     yield batch
 
     # What consumers are done with
@@ -113,14 +117,14 @@ class Streams:
     async def acknowledge(self, consumer: str, document: str, note: str = "") -> None:
         """Say that a consumer is done with all documents up to this id; they may be dropped when room is needed."""
         number, place_ = split_id(document)
-        await self._scripts.acknowledge(self._of(number), consumer, place_, note)
+        await self._scripts.acknowledge(self._of(number), consumer, place_, note, self._incarnation)
         self._acknowledged[consumer, number] = place_, note
 
     async def _acknowledge_again(self) -> None:
         """Redis may have forgotten it, and the documents behind it: then the slice waits for room, and the consumer for
         documents behind those that are there, and neither would ever end."""
         for (consumer, number), (document, note) in list(self._acknowledged.items()):
-            await self._scripts.acknowledge(self._of(number), consumer, document, note)
+            await self._scripts.acknowledge(self._of(number), consumer, document, note, self._incarnation)
 
     async def consumers(self) -> dict[str, str]:
         """Who reads, by the id of the last document that each is done with, or some of them where there are slices;
@@ -152,7 +156,9 @@ class Streams:
         await self.everywhere(forgotten)
 
     async def positions(self, consumer: str) -> dict[str, tuple[str, str]]:
-        """The id and the note that a consumer last acknowledged in each slice, by its number."""
+        """The id and the note that a consumer last acknowledged in each slice, by its number; whoever asks begins to
+        read."""
+        self._incarnation = ""
         numbers = await self.numbers()
 
         async def ask() -> Any:

@@ -103,8 +103,9 @@ def _fault(fault: Any, said: Any) -> tuple[str, str]:
 def _place(location: tuple[int | str, ...], said: Any) -> list[str]:
     """The part of a fault's location that is a place in the file; pydantic puts the kinds that it tried between."""
     place: list[str] = []
-    for before, part in zip(("", *location), location, strict=False):
-        if before in TAGS and is_object(said) and part == said.get(TAGS[before]):
+    part: Any
+    for before, part in zip(("", *map(str, location)), location, strict=False):
+        if before in TAGS and part == (said.get(TAGS[before]) if is_object(said) else None):
             continue  # the kind, which may be called like a field
         try:
             said = said[part]
@@ -118,7 +119,7 @@ RULES: Mapping[str, type[BaseModel]] = {
     rule.model_fields["kind"].default: rule for rule in get_args(get_args(Paginator)[0])
 }
 KINDS = frozenset(RULES)
-TAGS: Mapping[int | str, str] = {"paginate": "kind", "fallback": "kind", "slices": "by"}
+TAGS: Mapping[str, str] = {"paginate": "kind", "fallback": "kind", "slices": "by"}
 """The fields that say of which kind a table is."""
 TABLES: Mapping[str, type[BaseModel]] = {"limits": Limits, "each": Each, "then": Then}
 SLICES: Mapping[str, type[BaseModel]] = {"pages": ByPages, "range": ByRange, "values": ByValues}

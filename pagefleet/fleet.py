@@ -124,7 +124,7 @@ class Fleet:
                 return await pipe.execute()
 
         (bounds, plan, own), its = await patiently(look, f"looking up {slice_.tag}", self.patience)
-        if own != its:
+        if own and own != its:  # without one, a worker of an earlier release made it
             raise CrawlMissing(f"looking up {slice_.tag}: its crawl was deleted, and another one has the name")
         return bounds and bounds.decode(), json.loads(plan or b"[]")
 
@@ -137,6 +137,7 @@ class Handle(Streams):
         self._fleet = fleet
         self.keys = SliceKeys(crawl_id)
         self._source: Crawl | PythonSource | None = None
+        self._source_of = ""
 
     async def status(self) -> Status:
         """The crawl now; raises `CrawlMissing`."""
@@ -153,7 +154,9 @@ class Handle(Streams):
         return {number: (tree.title(number), tree.part(number)) for number in tree.leaves}
 
     async def _tree(self, found: Mapping[str, Found]) -> Tree:
-        self._source = self._source or await self._fleet.source(self.id)
+        incarnation = found[WHOLE].row.get("incarnation", "")
+        if self._source is None or incarnation != self._source_of:
+            self._source, self._source_of = await self._fleet.source(self.id), incarnation
         if not isinstance(self._source, Crawl) or self._source.slices is None:
             raise CrawlMissing(f"looking up {self.id}: it is split, and has no slices; its description was changed")
         return Tree(self.id, self._source.slices, self._source.cap, found)
@@ -218,18 +221,18 @@ class Handle(Streams):
 
     async def delete(self) -> None:
         """Of a crawl that is over nothing is left, no document either, and its name is free. Raises `CrawlMissing`, and
-        `CrawlGoesOn`."""
+        `CrawlGoesOn`. Again, it deletes what is left of a deletion that broke off."""
         numbers = await self.numbers()
         found = await self._look_up(numbers)
-        for one in found.values():
+        for one in found.values() if WHOLE in found else ():
             if (state := one.row.get("state")) and not State(state).is_over:  # without one, its enqueue broke off
                 raise CrawlGoesOn(f"deleting {self.id}: it is {state}; cancel it first")
-        for number in reversed(numbers):  # slice 0 last: it is the crawl's
-            answer = await self._scripts.delete(SliceKeys(self.id, number))
-            if answer != "deleted":
-                raise CrawlGoesOn(f"deleting {self.id}: it is {answer} again, some of it deleted; cancel it first")
-        if WHOLE not in found:
+        if not found:
             raise missing(self.id)
+        incarnation = next((said for one in found.values() if (said := one.row.get("incarnation"))), "")
+        for number in numbers:
+            if await self._scripts.delete(SliceKeys(self.id, number), incarnation) == "other":
+                return  # somebody else has deleted this one
 
     async def quarantine(self) -> list[Quarantined]:
         """The documents that could not be had, and why."""

@@ -71,8 +71,7 @@ class Pages:
         self._budgets = budgets
         self._flow: AsyncGenerator[Page] | None = None
         self._fetching: asyncio.Task[None] | None = None
-        self._taker: asyncio.Future[Page | None] | None = None
-        self._is_wanted = asyncio.Event()
+        self._handover = _Handover()
         self._flow_sync: Generator[Page] | None = None
         self._is_over = False
 
@@ -84,15 +83,12 @@ class Pages:
             await self.aclose()
             raise StopAsyncIteration
         if self._fetching is None:
-            self._fetching = asyncio.create_task(self._fetch(), name="pages")
-            self._fetching.add_done_callback(self._tell)
-        taker: asyncio.Future[Page | None] = asyncio.get_running_loop().create_future()
-        self._taker = taker
-        self._is_wanted.set()
-        if self._fetching.done():
-            self._tell(self._fetching)
+            self._flow = _drive(self._source, self._checkpoint, self._client, self._budgets, self._may_be_missing)
+            self._fetching = asyncio.create_task(_fetch(self._flow, self._handover), name="pages")
+            self._fetching.add_done_callback(self._handover.end)
+        coming = self._handover.next(self._fetching)
         try:
-            page = await taker
+            page = await coming
         except BaseException:
             self._is_over = True
             self._fetching.cancel()
@@ -103,29 +99,6 @@ class Pages:
         self._is_over = page.is_last
         return page
 
-    async def _fetch(self) -> None:
-        """Page after page, each as soon as its forerunner was taken: the request for the next one goes out before that
-        is worked on. One task for all of them, since with one each, other crawls would come in between."""
-        self._flow = self._drive()
-        async for page in self._flow:
-            await self._is_wanted.wait()
-            self._is_wanted.clear()
-            if self._taker and not self._taker.done():
-                self._taker.set_result(page)
-            if page.is_last:
-                return
-
-    def _tell(self, fetching: asyncio.Task[None]) -> None:
-        """That there are no more pages, or why, to whoever waits for one."""
-        if self._taker is None or self._taker.done():
-            return
-        if fetching.cancelled():
-            self._taker.cancel()
-        elif error := fetching.exception():
-            self._taker.set_exception(error)
-        else:
-            self._taker.set_result(None)
-
     async def aclose(self) -> None:
         """Give up the page that is on its way, and the connection if it is ours."""
         self._is_over = True
@@ -134,6 +107,11 @@ class Pages:
         if self._flow is not None:
             await self._flow.aclose()
 
+    def __del__(self) -> None:
+        """Who leaves an `async for` before its end, and closes nothing, leaves no task behind."""
+        if self._fetching is not None and not self._fetching.done() and not self._fetching.get_loop().is_closed():
+            self._fetching.cancel()
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -141,21 +119,6 @@ class Pages:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-    async def _drive(self) -> AsyncGenerator[Page]:
-        client = self._client or open_client(_allowed(self._source))
-        try:
-            if isinstance(self._source, PythonSource):
-                flow = walk_python(self._source, self._checkpoint, client, self._budgets)
-            else:
-                steps = walk(self._source, self._checkpoint, may_be_missing=self._may_be_missing)
-                flow = drive(self._source, steps, client, self._budgets)
-            async with aclosing(flow):
-                async for page in flow:
-                    yield page
-        finally:
-            if self._client is None:
-                await client.aclose()
 
     def __iter__(self) -> Self:
         return self
@@ -172,6 +135,73 @@ class Pages:
         """Leave a plain `for` before its end."""
         if self._flow_sync is not None:
             self._flow_sync.close()
+
+
+class _Handover:
+    """Between the task that fetches pages and whoever takes them. It knows of neither, so that a task that nobody waits
+    for any more is not kept alive by what it waits for."""
+
+    def __init__(self) -> None:
+        self._taker: asyncio.Future[Page | None] | None = None
+        self._is_wanted = asyncio.Event()
+
+    def next(self, fetching: asyncio.Task[None]) -> asyncio.Future[Page | None]:
+        """The next page; None: there is none; or what ended the task."""
+        if self._taker is not None and not self._taker.done():
+            raise RuntimeError("two at once wait for the next page; pages come one after the other")
+        self._taker = asyncio.get_running_loop().create_future()
+        self._is_wanted.set()
+        if fetching.done():
+            self.end(fetching)
+        return self._taker
+
+    async def give(self, page: Page) -> None:
+        """Waits until it is wanted."""
+        await self._is_wanted.wait()
+        self._is_wanted.clear()
+        if self._taker is not None and not self._taker.done():
+            self._taker.set_result(page)
+
+    def end(self, fetching: asyncio.Task[None]) -> None:
+        """Tell that there are no more pages, or why, to whoever waits for one."""
+        if self._taker is None or self._taker.done():
+            return
+        if fetching.cancelled():
+            self._taker.cancel()
+        elif error := fetching.exception():
+            self._taker.set_exception(error)
+        else:
+            self._taker.set_result(None)
+
+
+async def _fetch(flow: AsyncGenerator[Page], handover: _Handover) -> None:
+    """Page after page, each as soon as its forerunner was taken: the request for the next one goes out before that is
+    worked on. One task for all of them, since with one each, other crawls would come in between."""
+    async for page in flow:
+        await handover.give(page)
+        if page.is_last:
+            return
+
+
+async def _drive(
+    source: Source,
+    checkpoint: Checkpoint,
+    own: AsyncTransport | None,
+    budgets: Budgets | None,
+    may_be_missing: bool,
+) -> AsyncGenerator[Page]:
+    client = own or open_client(_allowed(source))
+    try:
+        if isinstance(source, PythonSource):
+            flow = walk_python(source, checkpoint, client, budgets)
+        else:
+            flow = drive(source, walk(source, checkpoint, may_be_missing=may_be_missing), client, budgets)
+        async with aclosing(flow):
+            async for page in flow:
+                yield page
+    finally:
+        if own is None:
+            await client.aclose()
 
 
 def _allowed(source: Source) -> Allowed:

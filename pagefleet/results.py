@@ -19,6 +19,7 @@ from pagefleet.states import State
 READ, READ_BYTES = 500, 2 * 1024**2
 """Documents that are read at once: at most so many, and about so many bytes of them. One answer must come within a
 connection's time-out, also over a slow line."""
+ROW = ("state", "trimmed", "page", "index", "split", "incarnation")
 STREAMS = 50
 """That are read at once."""
 WAIT = 0.5
@@ -36,18 +37,20 @@ class Look:
     state: State | None
     trimmed: str
     children: int
+    incarnation: str
 
     @classmethod
     def of(cls, number: str, entries: Sequence[Any], row: Sequence[bytes | None]) -> "Look":
-        state, trimmed, page, index, children = row
+        state, trimmed, page, index, children, incarnation = row
         if state is None or page is None or index is None:
-            return cls(number, [], is_more=False, state=None, trimmed=BEFORE_ALL, children=0)
+            return cls(number, [], is_more=False, state=None, trimmed=BEFORE_ALL, children=0, incarnation="")
         end = (int(page), int(index))  # what is behind it is left from a torn write
         found = [(entry_id.decode(), fields) for entry_id, fields in entries]
         documents = [_document(number, entry_id, fields) for entry_id, fields in found if place(entry_id) < end]
         is_more = bool(documents) and len(documents) == len(entries)
         said = State(state.decode())
-        return cls(number, documents, is_more, said, trimmed.decode() if trimmed else BEFORE_ALL, int(children or 0))
+        dropped, of = (trimmed or b"").decode() or BEFORE_ALL, (incarnation or b"").decode()
+        return cls(number, documents, is_more, said, dropped, int(children or 0), of)
 
 
 class Results:
@@ -67,7 +70,7 @@ class Results:
                     {SliceKeys(self.id, number).documents: after for number, after in places.items()}, count=count
                 )
                 for number in places:
-                    pipe.hmget(SliceKeys(self.id, number).slice, ["state", "trimmed", "page", "index", "split"])
+                    pipe.hmget(SliceKeys(self.id, number).slice, ROW)
                 return list(await pipe.execute())
 
         found, *rows = await patiently(ask, f"reading {self.id}", self._patience)
@@ -94,6 +97,8 @@ class Reading:
         self._count = count
         self._open: dict[str, State | None] = {WHOLE: None}
         """Slices of which there may be more, as they were last seen."""
+        self.incarnation = ""
+        """Which crawl of its name it is, once something of it was seen."""
         self._was_split = self._is_sure = False
         self._looked = 0.0
 
@@ -167,6 +172,9 @@ class Reading:
     def _check(self, look: Look) -> None:
         if look.state is None and look.number == WHOLE:
             raise missing(self._results.id)
+        if self.incarnation and look.incarnation not in ("", self.incarnation):
+            raise CrawlMissing(f"reading {self._results.id}: it was deleted meanwhile, and another one has the name")
+        self.incarnation = self.incarnation or look.incarnation
         after = self._place(look.number)
         if place(after) < place(look.trimmed):
             where = f" in slice {look.number}" if look.number != WHOLE else ""

@@ -25,6 +25,7 @@ from pydantic import (
     model_validator,
 )
 
+from pagefleet.errors import Stop
 from pagefleet.paginators.numbers import Span
 
 Bounds = Any
@@ -33,6 +34,8 @@ MOST_CHILDREN = 100
 """Of one split, which is one script, and has Redis to itself meanwhile."""
 MOST_PARTS = 8
 """That a range is cut into at once, for its documents are seldom spread evenly."""
+MOST_PAGES = 10_000_000
+"""Of a collection, counted: a total that lies would make slices without end."""
 PLACE = re.compile(r"\{(from|to)(?::([^{}]*))?\}")
 Point = int | date | datetime
 
@@ -97,7 +100,10 @@ class PageRange(BaseModel):
     @classmethod
     def of_total(cls, total: int, count: int, cap: int | None) -> "PageRange":
         """All that there are where the first one has `count` documents of so many."""
-        return cls(behind=-(-min(total, cap or total) // count), of=count)
+        pages = -(-min(total, cap or total) // count)
+        if pages > MOST_PAGES:
+            raise Stop(f"slicing by pages: the source declares {total:,} documents, {pages:,} pages; correct total")
+        return cls(behind=pages, of=count)
 
     def ranges(self, most: int) -> "list[PageRange]":
         """Its parts of so many pages, or of many such parts; none: it is one already."""

@@ -91,7 +91,7 @@ async def _split(scripts: Scripts, keys: SliceKeys, fence: str) -> str:
 
 async def _deleted(scripts: Scripts) -> str:
     await scripts.steer(KEYS, "cancel")
-    return await scripts.delete(KEYS)
+    return await scripts.delete(KEYS, "another")
 
 
 def commits(place: Path, seconds: float) -> str:

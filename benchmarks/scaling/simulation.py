@@ -192,7 +192,7 @@ class Scheduler:
     def sweep(self, now: float) -> None:
         """Ask what is due."""
         fleet, core = self._all.fleet, self._all.core
-        self._begun = now
+        self._begun = self._looked = now
         if self._is_holding_back(now):
             self._rest(now, fleet.sweep)
             return

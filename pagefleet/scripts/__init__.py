@@ -208,24 +208,27 @@ class Scripts:
         answer: str = _text(await self._run("steer", slice_.all(), slice_.tag, verb))
         return answer
 
-    async def delete(self, slice_: SliceKeys) -> str:
-        """Nothing is left of a slice; with slice 0 goes its crawl. Answers 'deleted', or the state of a slice that is
-        not over, which stays."""
-        keys = [*slice_.all(), *(key.of_crawl(slice_.crawl) if slice_.number == key.WHOLE else ())]
-        answer: str = _text(await self._run("delete", keys, slice_.tag, slice_.crawl))
+    async def delete(self, slice_: SliceKeys, incarnation: str) -> Literal["deleted", "other"]:
+        """Nothing is left of a slice, nor of its crawl; `other`: another one has the name by now, and stays."""
+        keys = [*slice_.all(), *key.of_crawl(slice_.crawl)]
+        args = (slice_.tag, slice_.crawl, slice_.number, incarnation)
+        answer: Literal["deleted", "other"] = _text(await self._run("delete", keys, *args))
         return answer
 
-    async def acknowledge(self, slice_: SliceKeys, consumer: str, document: str, note: str = "") -> None:
-        """A consumer is done with all documents up to this id, and leaves itself a note. It only goes forwards."""
+    async def acknowledge(
+        self, slice_: SliceKeys, consumer: str, document: str, note: str = "", incarnation: str = ""
+    ) -> None:
+        """A consumer is done with all documents up to this id, and leaves itself a note. It only goes forwards. Of
+        another incarnation than this, it changes nothing."""
         args = (slice_.tag, consumer, document, note)
 
         async def told() -> Any:
             try:
-                return await self._made("acknowledge", slice_.all(), *args, 0)()
+                return await self._made("acknowledge", slice_.all(), *args, 0, incarnation)()
             except ResponseError as error:
                 if not is_out_of_memory(error):
                     raise
-                return await self._made("acknowledge", slice_.all(), *args, 1)()
+                return await self._made("acknowledge", slice_.all(), *args, 1, incarnation)()
 
         await patiently(told, "the acknowledge script", self._patience)
 

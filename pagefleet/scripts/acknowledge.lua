@@ -1,10 +1,11 @@
 -- acknowledge: a consumer is done with all documents up to an id.
--- ARGV 2 consumer, 3 id, 4 note, 5 '1': make room first, for Redis has no memory left to write this down
+-- ARGV 2 consumer, 3 id, 4 note, 5 '1': make room first, for Redis has no memory left to write this down,
+--      6 incarnation ('': whichever)
 -- The note is the consumer's own (a byte offset, say). A slice that snoozes for want of room is woken. A consumer only
 -- goes forwards: an acknowledgement that was held up on its way changes nothing.
--- answers 'acknowledged', or 'gone' when there is no such slice
-local state, reason, limit = unpack(redis.call('HMGET', slice, 'state', 'reason', 'backlog'))
-if not state then
+-- answers 'acknowledged', or 'gone' when there is no such slice, or another one by now
+local state, reason, limit, of = unpack(redis.call('HMGET', slice, 'state', 'reason', 'backlog', 'incarnation'))
+if not state or (ARGV[6] ~= '' and of ~= ARGV[6]) then
   return 'gone'
 end
 local page, index = parse_id(ARGV[3])

@@ -1,19 +1,22 @@
--- delete: nothing is left of a slice that is over; with slice 0 goes its crawl.
--- KEYS 9 crawl, 10 crawls, 11 slices: all three of slice 0, none of others   ARGV 2 crawl id
--- answers 'deleted', or the state of a slice that is not over
-local state, leases = unpack(redis.call('HMGET', slice, 'state', 'leases'))
-if state == 'queued' or state == 'running' or state == 'snoozed' or state == 'paused' then
-  return state
+-- delete: nothing is left of a slice, whatever it is at; slice 0 goes first, and its crawl with it.
+-- KEYS 9 crawl, 10 crawls, 11 slices   ARGV 2 crawl id, 3 slice number, 4 incarnation
+-- answers 'deleted', or 'other': it is of another crawl of that name by now
+local leases, of = unpack(redis.call('HMGET', slice, 'leases', 'incarnation'))
+if of and of ~= ARGV[4] then
+  return 'other'
 end
 local crawl, crawls, slices = KEYS[9], KEYS[10], KEYS[11]
-if crawl then
-  redis.call('DEL', crawl) -- first: behind a write that was torn, the name is free
-  redis.call('DEL', slices)
-  redis.call('ZREM', crawls, ARGV[2])
+local its = redis.call('HGET', crawl, 'incarnation')
+if its and its ~= ARGV[4] then
+  return 'other'
 end
+-- First the crawl: behind a write that was torn, or a command that broke off, there is none, and its name is free.
+redis.call('DEL', crawl)
+redis.call('ZREM', crawls, ARGV[2])
 if leases then
   forget_job(leases)
 end
 redis.call('ZREM', due, tag)
 redis.call('DEL', slice, documents, ledger, consumers, quarantine, events)
+redis.call('HDEL', slices, ARGV[3])
 return 'deleted'

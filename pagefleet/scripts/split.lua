@@ -13,7 +13,6 @@ local row = redis.call('HMGET', slice, 'state', 'fence', 'page', 'index', 'curso
   'incarnation')
 local state, fence, page, index, cursor, last, plan, limit, incarnation = unpack(row)
 local count = #ARGV - 8
-incarnation = incarnation or ''
 
 if not state then
   return { 'gone', '' }
@@ -49,7 +48,7 @@ for n = 1, count do
   local child, its_documents, its_ledger, its_consumers, its_quarantine, its_events = unpack(KEYS, 4 + 6 * n, 9 + 6 * n)
   local name = parent[3] .. '.' .. (n - 1)
   local there, leases, of = unpack(redis.call('HMGET', child, 'state', 'leases', 'incarnation'))
-  if there and (of or '') ~= incarnation then
+  if there and of and of ~= incarnation then
     redis.call('DEL', child, its_documents, its_ledger, its_consumers, its_quarantine, its_events)
     there = false
   end
@@ -61,7 +60,8 @@ for n = 1, count do
   slice, events, tag = child, its_events, name -- what is called here is called for the child
   if not there then
     redis.call('HSET', child, 'page', 1, 'index', 0, 'cursor', 'null', 'documents', 0, 'bytes', 0, 'pages', 0,
-      'backlog', share, 'enqueued', now, 'bounds', ARGV[8 + n], 'behind', (n - 1) * SPACE, 'incarnation', incarnation)
+      'backlog', share, 'enqueued', now, 'bounds', ARGV[8 + n], 'behind', (n - 1) * SPACE,
+      unpack(incarnation and { 'incarnation', incarnation } or {}))
     enqueue_job(ARGV[8], 'enqueue', 'part of ' .. parent[3], (n - 1) * SPACE)
   elseif there == 'queued' and not redis.call('ZSCORE', due, name) then -- torn in between
     forget_job(leases)

@@ -64,6 +64,7 @@ class Sweeper:
 
     async def sweep(self) -> Counter[str]:
         """Look at what is due; answers how many slices were rescued, enqueued, given up, or left alone and why."""
+        self._looked = time.monotonic()  # what was between two sweeps was a rest
         now = await patiently(self._now, "asking Redis for the time", math.inf)
         if self._is_holding_back():
             return Counter()
@@ -73,6 +74,7 @@ class Sweeper:
         found: Counter[str] = Counter()
         for tag in tags:
             if self._is_holding_back():
+                self._clock = 0  # what is left of them may not be due for long
                 break
             answer = await self._look(tag)
             found[answer] += 1

@@ -1,13 +1,16 @@
 """A crawl that is deleted and enqueued again, by the same name: nothing of the first one gets into the second."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import Literal
 
 import pytest
+from redis.asyncio import Redis
 
 from pagefleet import Crawl, CrawlGoesOn, CrawlMissing, Fleet
 from pagefleet import keys as key
 from pagefleet.keys import CRAWLS, QUEUE, SliceKeys
-from pagefleet.scripts import Part, Split
+from pagefleet.scripts import Part, Scripts, Split
 from tests.redis.actors import Case, Hand, case
 
 PLAN = [[0, 1], [1, 2], [2, 3]]
@@ -17,7 +20,7 @@ CRAWL = Crawl.model_validate({"url": "http://a.example/", "paginate": {"kind": "
 async def delete(c: Case) -> None:
     """As it is done; its worker is not told."""
     await c.scripts.steer(c.keys, "cancel")
-    assert await c.scripts.delete(c.keys) == "deleted"
+    assert await c.scripts.delete(c.keys, (await c.row())["incarnation"]) == "deleted"
 
 
 async def delete_the_row(c: Case) -> None:
@@ -135,16 +138,6 @@ async def test_of_a_deleted_crawl_nothing_is_left(redis_url: str) -> None:
             await handle.delete()
 
 
-async def test_a_slice_that_goes_on_again_is_not_deleted(redis_url: str) -> None:
-    """Somebody resumed it, or enqueued another of its name, in the very moment."""
-    async with case(redis_url, 2) as c:
-        await c.enqueue()
-        before = await c.dump()
-        assert await c.scripts.delete(c.keys) == "queued"
-        assert await c.dump() == before
-        await c.scripts.steer(c.keys, "cancel")
-
-
 async def test_what_broke_off_when_it_was_enqueued_can_be_deleted(redis_url: str) -> None:
     """Its row has no state yet."""
     async with case(redis_url, 2) as c, Fleet(redis_url) as fleet:
@@ -153,30 +146,121 @@ async def test_what_broke_off_when_it_was_enqueued_can_be_deleted(redis_url: str
         assert await c.call("KEYS", "*") == []
 
 
-async def test_a_slice_that_is_resumed_while_its_crawl_is_deleted(redis_url: str) -> None:
-    """Children go first, and the crawl stays if one of them does: it can be cancelled, and deleted then."""
+class Interrupted(Scripts):
+    """Before the delete of one slice something happens."""
+
+    def __init__(self, redis: Redis, number: str, happening: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(redis, 1.0)
+        self._number, self._happening = number, happening
+
+    async def delete(self, slice_: SliceKeys, incarnation: str) -> Literal["deleted", "other"]:
+        if slice_.number == self._number:
+            await self._happening()
+        return await super().delete(slice_, incarnation)
+
+
+async def fail_all(c: Case) -> None:
+    await split(c)
+    for number in range(3):
+        held = await child(c, f"0.{number}").lease()
+        await c.scripts.release(SliceKeys("crawl", f"0.{number}"), held.fence, "failed", reason="why")
+
+
+@pytest.mark.parametrize("number", ["0", "0.0", "0.2"])
+async def test_a_slice_that_is_resumed_while_its_crawl_is_deleted(redis_url: str, number: str) -> None:
+    """Whoever holds it delivers nothing more, and nothing is left."""
+    async with case(redis_url, 2, 2) as c, Fleet(redis_url) as fleet:
+        await c.enqueue()
+        await fail_all(c)
+        one, held = child(c, "0.2"), list[Hand]()
+
+        async def resume() -> None:
+            await c.scripts.steer(one.keys, "resume")
+            held.append(await one.lease())
+            await one.commit(held[0])
+
+        fleet.scripts = Interrupted(fleet.redis, number, resume)
+        await fleet.crawl("crawl").delete()
+        assert (await one.send(held[0], held[0].part())).answer == "gone"
+        assert await c.call("KEYS", "*") == []
+
+
+class Killed(Exception):
+    """In the middle of a command."""
+
+
+@pytest.mark.invariant("C-8")
+@pytest.mark.parametrize("number", ["0", "0.0", "0.1", "0.2"])
+@pytest.mark.parametrize("then", ["delete", "enqueue"])
+async def test_a_deletion_that_broke_off(redis_url: str, number: str, then: str) -> None:
+    """The crawl is there, or it is not; what is left of it gets into no other, and can be deleted."""
     async with case(redis_url, 2) as c, Fleet(redis_url) as fleet:
         await c.enqueue()
-        await split(c)
+        await fail_all(c)
+
+        async def kill() -> None:
+            raise Killed
+
+        scripts, fleet.scripts = fleet.scripts, Interrupted(fleet.redis, number, kill)
+        with pytest.raises(Killed):
+            await fleet.crawl("crawl").delete()
+        fleet.scripts = scripts
         handle = fleet.crawl("crawl")
-        for number in range(3):
-            held = await child(c, f"0.{number}").lease()
-            await c.scripts.release(SliceKeys("crawl", f"0.{number}"), held.fence, "failed", reason="why")
-        delete, resumed = fleet.scripts.delete, list[str]()
-
-        async def deleted(slice_: SliceKeys) -> str:
-            if not resumed:
-                resumed.append(await c.scripts.steer(SliceKeys("crawl", "0.1"), "resume"))
-            return await delete(slice_)
-
-        fleet.scripts.delete = deleted  # type: ignore[method-assign]  # somebody else's word comes in between
-        with pytest.raises(CrawlGoesOn, match="it is queued again, some of it deleted"):
+        if number != "0":
+            with pytest.raises(CrawlMissing):
+                await handle.status()
+            assert await fleet.crawls() == []
+        if then == "delete" or number == "0":
             await handle.delete()
-        fleet.scripts.delete = delete  # type: ignore[method-assign]
-        assert await child(c, "0.1").state() == "queued"
-        await handle.cancel()
+            assert await c.call("KEYS", "*") == []
+        await c.enqueue()
+        await fail_all(c)
+        for one in (child(c, f"0.{n}") for n in range(3)):
+            assert (await one.position(), await one.documents()) == ((1, 0), [])
         await handle.delete()
         assert await c.call("KEYS", "*") == []
+
+
+@pytest.mark.invariant("C-8")
+@pytest.mark.parametrize("number", ["0", "0.0", "0.2"])
+async def test_a_deletion_that_slept_does_not_touch_the_next_crawl(redis_url: str, number: str) -> None:
+    async with case(redis_url, 2) as c, Fleet(redis_url) as fleet, Fleet(redis_url) as other:
+        await c.enqueue()
+        await fail_all(c)
+        there: list[bytes] = []
+
+        async def another() -> None:
+            await other.crawl("crawl").delete()
+            await c.enqueue()
+            await split(c)
+            one = child(c, "0.0")
+            await one.finish(await one.lease())
+            there.extend(sorted(await c.dump()))
+
+        fleet.scripts = Interrupted(fleet.redis, number, another)
+        await fleet.crawl("crawl").delete()
+        assert sorted(await c.dump()) == there
+        assert await child(c, "0.0").is_whole()
+        await other.crawl("crawl").cancel()
+
+
+@pytest.mark.invariant("C-8")
+async def test_a_reader_that_slept_does_not_mix_two_crawls(redis_url: str) -> None:
+    """Nor does what it was done with count for the next one."""
+    async with case(redis_url, 2, 2) as c, Fleet(redis_url) as fleet:
+        await c.enqueue()
+        hand = await c.lease()
+        await c.commit(hand)
+        async with aclosing(fleet.crawl("crawl").documents("reader")) as documents:
+            assert (await anext(documents)).id == "1-0"
+            await delete(c)
+            await c.enqueue()
+            await c.finish(await c.lease())
+            await anext(documents)  # it had this one already
+            with pytest.raises(CrawlMissing, match="deleted meanwhile, and another one has the name"):
+                await anext(documents)
+        assert await fleet.crawl("crawl").consumers() == {}
+        assert [one async for one in fleet.crawl("crawl").documents("reader")] == [one for _, one in c.source.whole()]
 
 
 async def test_a_deleted_crawl_that_is_still_in_the_list_hides_no_other(redis_url: str) -> None:

@@ -46,7 +46,7 @@ async def test_nothing_that_is_said_is_run(redis_url: str) -> None:
         assert await c.documents() == [("1-0", text), ("1-1", text)]
         hand = await c.lease("another")
         assert await run.split(keys, Split(EVIL, hand.checkpoint, [EVIL]), hand.fence, EVIL) == ("committed", [EVIL])
-        assert await run.delete(SliceKeys("crawl", "0.0")) == "queued"
+        assert await run.delete(SliceKeys("crawl", "0.0"), EVIL) == "other"
         digests = [hashlib.sha1(source(name).encode(), usedforsecurity=False).hexdigest() for name in NAMES]
         assert await c.call("SCRIPT", "EXISTS", *digests) == [1] * len(NAMES)
         assert (await c.redis.info("memory"))["number_of_cached_scripts"] == len(NAMES)

@@ -142,6 +142,20 @@ async def test_parts_that_are_not_the_whole_are_found_out(
         assert not (await audit(station.fleet, handle.id)).is_whole
 
 
+async def test_a_parameter_that_the_source_does_not_heed_is_found_out(redis_url: str, server: Api) -> None:
+    """Each value brings everything, and declares it."""
+    values = {"by": "values", "param": "nothing", "values": ["a", "b"]}
+    async with worker(redis_url) as station:
+        handle = await station.fleet.enqueue(crawl(server, values))
+        await work(station)
+        verdict = (await handle.wait(5)).verdict
+        assert verdict is not None
+        assert [word for word, _ in verdict.reasons] == ["overlap"]
+        assert "a page of it is one of slice 0.0 (nothing=a), too" in verdict.reasons[0][1]
+        found = await audit(station.fleet, handle.id)
+        assert {word for word, _ in found.findings} == {"overlap", "duplicate"}
+
+
 async def test_without_a_total_nothing_can_be_split(redis_url: str, server: Api) -> None:
     async with worker(redis_url) as station:
         handle = await station.fleet.enqueue(crawl(server, {**RANGE, "most": 50}, {"total": "0"}))

@@ -122,13 +122,13 @@ class SlowLooks:
 
 @asynccontextmanager
 async def slow(
-    url: str, monkeypatch: pytest.MonkeyPatch, seconds: list[float]
+    url: str, monkeypatch: pytest.MonkeyPatch, seconds: list[float], due: float = 1
 ) -> AsyncGenerator[tuple[Sweeper, SlowLooks]]:
     """A scheduler with a lease of 6 s, and as many slices that are over as looks."""
     async with case(url, 1) as c:
         looks: Any = SlowLooks(c.scripts, seconds)
         monkeypatch.setattr("pagefleet_scheduler.scheduler.time", looks)
-        await c.call("ZADD", DUE, *(part for n, _ in enumerate(seconds) for part in (n + 1, f"gone{n}:0")))
+        await c.call("ZADD", DUE, *(part for n, _ in enumerate(seconds) for part in (due + n, f"gone{n}:0")))
         yield Sweeper(c.redis, looks, Settings()), looks
 
 
@@ -136,6 +136,16 @@ async def test_a_long_sweep_is_no_gap(redis_url: str, monkeypatch: pytest.Monkey
     """A scheduler that starts looks at all slices at once, which may take longer than half a lease."""
     async with slow(redis_url, monkeypatch, [0.1] * 50) as (watching, _):
         assert await watching.sweep() == Counter(over=50)
+
+
+async def test_a_look_at_everything_that_broke_off_is_made_again(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new primary's clock is behind, and what is left may be due in an hour only."""
+    async with slow(redis_url, monkeypatch, [0.1, 4.0, 0.1, 0.1], due=time.time() * 1000 + HOUR) as (watching, looks):
+        assert await watching.sweep() == Counter(over=2)
+        looks.now += 7.0
+        assert await watching.sweep() == Counter(over=2)
 
 
 @pytest.mark.invariant("C-13")

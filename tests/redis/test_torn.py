@@ -237,7 +237,7 @@ async def test_a_torn_split_has_all_its_children_once(
 
 
 async def delete_all(c: Case) -> None:
-    assert await c.scripts.delete(c.keys) == "deleted"
+    assert await c.scripts.delete(c.keys, (await c.row()).get("incarnation", "")) == "deleted"
     assert await c.call("KEYS", "*") == []
 
 

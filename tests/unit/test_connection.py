@@ -21,6 +21,32 @@ def test_a_password_that_cuts_the_url_short_is_not_shown(kind: str, before: str,
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "redis://:hunter2\n@host",
+            "redis://:hun\tter2@host",
+            "unix://user:hunter2/x@/tmp/s.sock",
+            "redis:hunter2@host",
+        ),
+        *(
+            "redis://:x[hunter2]y@host",
+            "redis://:hunter2\uff1f@host",
+            "redis://:p@hunter2#x@host",
+            "redis://:98765?x@host",
+        ),
+        *("redis://:p@hunter2?x@host", "sentinel://:p@hunter2,b?x@host/x", "hunter2@host", "redis://:hunter2 @host"),
+    ],
+)
+def test_nor_is_one_in_any_other_way(url: str) -> None:
+    with pytest.raises(RedisUnusable) as refused:
+        open_pool(url)
+    for part in ("hunter2", "ter2", "98765"):
+        assert part not in str(refused.value)
+        assert part not in without_password(url)
+
+
+@pytest.mark.parametrize(
     ("url", "shown"),
     [
         ("redis://:hunter2@host:1/0", "redis://host:1/0"),

@@ -247,6 +247,10 @@ OFFSET: Mapping[str, Any] = {"kind": "offset"}
             {"paginate": {"kind": "cursor", "then": {"params": {"api_key": "x"}}}, "documents": "b"},
             ["the crawl: the secret api_key in paginate.then.params would be stored"],
         ),
+        (
+            {"documents": "b", "slices": {"by": "values", "param": "x", "values": [1], "page": 5, "pages": 0}},
+            ["slices.pages is 0: ", "slices.page is 5: there is no such field; did you mean pages?"],
+        ),
         ({"rate": "x", "key": "$"}, ["key is '$': '$' is", "rate is 'x': write"]),
     ],
 )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pagefleet.crawl import Crawl
 from pagefleet.crawlfile import parse
-from pagefleet.errors import CrawlError
+from pagefleet.errors import CrawlError, Stop
 from pagefleet.fetch import Send
 from pagefleet.page import Checkpoint, Page, Request, Response
 from pagefleet.slices import MOST_CHILDREN, MOST_PARTS, Bounds
@@ -202,6 +202,18 @@ def test_no_range_of_pages_lies_behind_the_cap() -> None:
     pages = [page for _, pages in leaves(source, Model(range(500), cap=500)) for page in pages]
     assert len(documents(pages)) == 50
     assert sum("at-cap" in page.doubt for page in pages) == 1
+
+
+@pytest.mark.parametrize(
+    ("slices", "bounds"),
+    [({"by": "pages", "pages": 1}, None), ({"by": "values", "param": "x", "values": [1], "pages": 1}, [0, 1])],
+)
+def test_a_total_that_lies_makes_no_slices_without_end(slices: Mapping[str, Any], bounds: Bounds) -> None:
+    found = crawl(slices).slices
+    assert found
+    with pytest.raises(Stop, match=r"100,000,000,000 pages; correct total"):
+        found.parts(bounds, 10**12, 10, None)
+    assert len(found.parts(bounds, 10**12, 10, 10_000)) > 1
 
 
 # What is asked

@@ -1,6 +1,7 @@
 """Sources written in Python: the same by `async for` and by `for`, resumed from any cursor, safe as a crawl is."""
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
@@ -210,6 +211,25 @@ async def test_a_wait_that_is_given_up_gives_up_the_request(server: Api) -> None
     await server.is_idle()
     with pytest.raises(StopAsyncIteration):
         await anext(flow)
+
+
+async def test_two_cannot_wait_for_the_next_page_at_once(server: Api) -> None:
+    async with pages(things(url=server.url, wait=0.2)) as flow:
+        await anext(flow)
+        first = asyncio.create_task(flow.__anext__())
+        await server.has_been_asked(2)
+        with pytest.raises(RuntimeError, match="two at once"):
+            await anext(flow)
+        assert (await first).documents
+
+
+async def test_left_without_closing_it_leaves_no_task(server: Api, caplog: pytest.LogCaptureFixture) -> None:
+    async for _ in documents(things(url=server.url)):
+        break
+    gc.collect()
+    await server.is_idle()
+    assert len(asyncio.all_tasks()) <= 2  # this one, and the one that runs the tests
+    assert not caplog.records
 
 
 async def test_a_fault_that_comes_while_the_page_before_is_worked_on(server: Api) -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from pagefleet.crawl import Crawl
-from pagefleet.errors import Stop
+from pagefleet.errors import CrawlMissing, Stop
 from pagefleet.fleet import Fleet
-from pagefleet.keys import SliceKeys
+from pagefleet.keys import WHOLE, SliceKeys
 from pagefleet.page import Checkpoint, Page
 from pagefleet.pages import Source
 from pagefleet.slices import Bounds, Slices
@@ -33,6 +33,8 @@ class Sliced:
         """Asks Redis for the source, and of a sliced one for the bounds."""
         whole = await fleet.source(keys.crawl)
         if not isinstance(whole, Crawl) or whole.slices is None:
+            if keys.number != WHOLE:
+                raise CrawlMissing(f"looking up {keys.tag}: its crawl was deleted, and another one has the name")
             return cls(whole)
         said, plan = await fleet.bounds(keys)
         bounds = whole.slices.whole() if said is None else json.loads(said)
@@ -49,7 +51,9 @@ class Sliced:
     def parts(self, page: Page) -> Sequence[Bounds]:
         """The bounds of its children, by its first page; none: it is small enough."""
         slices = self.slices
-        if slices is None or not slices.needs_total or page.quarantined or (page.is_last and not page.documents):
+        if slices is None or not slices.needs_total or slices.span(self.bounds) or page.quarantined:
+            return ()
+        if page.is_last and not page.documents:
             return ()
         if page.total is None:
             raise Stop(
