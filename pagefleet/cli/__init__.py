@@ -29,4 +29,6 @@ def main() -> None:
         from pagefleet.cli.app import run  # noqa: PLC0415 — they are an extra
     except ModuleNotFoundError as error:
         sys.exit(f"pagefleet: the command line needs {error.name}; install it: pip install 'pagefleet[cli]'")
+    except KeyboardInterrupt:  # before there is anything to end
+        sys.exit(130)
     run()
