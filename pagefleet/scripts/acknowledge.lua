@@ -5,7 +5,7 @@
 -- goes forwards: an acknowledgement that was held up on its way changes nothing.
 -- answers 'acknowledged', or 'gone' when there is no such slice, or another one by now
 local state, reason, limit, of = unpack(redis.call('HMGET', slice, 'state', 'reason', 'backlog', 'incarnation'))
-if not state or (ARGV[6] ~= '' and of ~= ARGV[6]) then
+if not state or (of and ARGV[6] ~= '' and of ~= ARGV[6]) then
   return 'gone'
 end
 local page, index = parse_id(ARGV[3])
