@@ -64,7 +64,7 @@ def open_pool(url: str, *, is_patient: bool = False) -> ConnectionPool:
         options["retry_on_error"] = list(PASSING)
     try:
         if "@" in url and not PLAIN.fullmatch(url):
-            raise ValueError("its password may hold letters and digits, and all else as %40 (@), %2F (/) and so on")
+            raise ValueError("write what is no letter or digit in its password as %40 (@), %2F (/) and so on")
         if url.startswith("sentinel://"):
             return _sentinel_pool(url, options)
         if not url.startswith("unix://"):

@@ -67,7 +67,10 @@ REFUSALS = [
     # The Redis
     Refusal("ls --redis localhost", f"reading the Redis URL localhost: {ADVICE}"),
     Refusal("ls --redis ''", f"reading the Redis URL : {ADVICE}"),
-    Refusal("ls --redis 'redis://:hunter2/x@host'", "reading the Redis URL redis://...: it ends in the middle of a …"),
+    Refusal(
+        "ls --redis 'redis://:hunter2/x@host'",
+        "reading the Redis URL redis://...: write what is no letter or digit in its password as …",
+    ),
     Refusal("ls --redis redis://localhost/mine", "…: a database is a number, and here it is 'mine'"),
     Refusal("ls --redis 'redis://localhost?colour=red'", "reading the Redis URL …: there is no option 'colour'"),
     Refusal(
