@@ -21,7 +21,7 @@ The parts, from the page outwards:
     transport.py transport_sync.py      the sockets that ask
     secrets.py inflate.py               what is looked up at the moment of sending; bodies, a small piece at a time
     http.py budget.py window.py         sending, when it may be, and what may be sent ahead
-    pages.py                            `pages()` and `documents()`, by `async for` and by `for`
+    pages.py handover.py                `pages()` and `documents()`, by `async for` and by `for`
     keys.py scripts/ connection.py      Redis: key names, atomic steps, the one way to it
     tasks.py release.py                 ending a task for certain, and work aside; which release this is
     states.py events.py verdict.py      what a slice can be, what has moved it, and whether a finished crawl is whole

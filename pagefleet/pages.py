@@ -22,6 +22,7 @@ from pagefleet.crawl import Crawl
 from pagefleet.decode import member
 from pagefleet.errors import RetryNow, Stop
 from pagefleet.fetch import Reply, Send, Wait
+from pagefleet.handover import Handover, fetch_all
 from pagefleet.http import ask, open_client, open_sync_client, send_sync
 from pagefleet.page import Checkpoint, Cursor, Document, Page, Request, Response
 from pagefleet.paths import Names
@@ -71,7 +72,7 @@ class Pages:
         self._budgets = budgets
         self._flow: AsyncGenerator[Page] | None = None
         self._fetching: asyncio.Task[None] | None = None
-        self._handover = _Handover()
+        self._handover = Handover()
         self._flow_sync: Generator[Page] | None = None
         self._is_over = False
 
@@ -84,7 +85,7 @@ class Pages:
             raise StopAsyncIteration
         if self._fetching is None:
             self._flow = _drive(self._source, self._checkpoint, self._client, self._budgets, self._may_be_missing)
-            self._fetching = asyncio.create_task(_fetch(self._flow, self._handover), name="pages")
+            self._fetching = asyncio.create_task(fetch_all(self._flow, self._handover), name="pages")
             self._fetching.add_done_callback(self._handover.end)
         coming = self._handover.next(self._fetching)
         try:
@@ -135,52 +136,6 @@ class Pages:
         """Leave a plain `for` before its end."""
         if self._flow_sync is not None:
             self._flow_sync.close()
-
-
-class _Handover:
-    """Between the task that fetches pages and whoever takes them. It knows of neither, so that a task that nobody waits
-    for any more is not kept alive by what it waits for."""
-
-    def __init__(self) -> None:
-        self._taker: asyncio.Future[Page | None] | None = None
-        self._is_wanted = asyncio.Event()
-
-    def next(self, fetching: asyncio.Task[None]) -> asyncio.Future[Page | None]:
-        """The next page; None: there is none; or what ended the task."""
-        if self._taker is not None and not self._taker.done():
-            raise RuntimeError("two at once wait for the next page; pages come one after the other")
-        self._taker = asyncio.get_running_loop().create_future()
-        self._is_wanted.set()
-        if fetching.done():
-            self.end(fetching)
-        return self._taker
-
-    async def give(self, page: Page) -> None:
-        """Waits until it is wanted."""
-        await self._is_wanted.wait()
-        self._is_wanted.clear()
-        if self._taker is not None and not self._taker.done():
-            self._taker.set_result(page)
-
-    def end(self, fetching: asyncio.Task[None]) -> None:
-        """Tell that there are no more pages, or why, to whoever waits for one."""
-        if self._taker is None or self._taker.done():
-            return
-        if fetching.cancelled():
-            self._taker.cancel()
-        elif error := fetching.exception():
-            self._taker.set_exception(error)
-        else:
-            self._taker.set_result(None)
-
-
-async def _fetch(flow: AsyncGenerator[Page], handover: _Handover) -> None:
-    """Page after page, each as soon as its forerunner was taken: the request for the next one goes out before that is
-    worked on. One task for all of them, since with one each, other crawls would come in between."""
-    async for page in flow:
-        await handover.give(page)
-        if page.is_last:
-            return
 
 
 async def _drive(

@@ -10,11 +10,10 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 
 import pytest
@@ -183,6 +182,25 @@ async def test_a_redis_that_nobody_repairs_executes_nothing_twice(
             group.create_task(tear(start))
 
 
+async def tear_each_command(template: Path, act: Callable[[Path], Awaitable[None]]) -> int:
+    """Of the last transaction in the file: `act` gets a copy that is torn there; answers how many there were."""
+    whole = append_only_file(template).read_bytes()
+    begin, at_once = whole.rindex(BEGIN), asyncio.Semaphore(AT_ONCE)
+
+    async def tear(start: int) -> None:
+        directory = template.with_name(str(start))
+        shutil.copytree(template, directory)
+        os.truncate(append_only_file(directory), begin + start + 5)
+        async with at_once:
+            await act(directory)
+
+    starts = list(boundaries(whole[begin:]))
+    async with asyncio.TaskGroup() as group:
+        for start in starts:
+            group.create_task(tear(start))
+    return len(starts)
+
+
 # A split
 
 
@@ -205,32 +223,21 @@ async def test_a_torn_split_has_all_its_children_once(
         await c.scripts.acknowledge(c.keys, "reader", "0-0", "0")
         hand = await c.lease()
         await scenes.split(c, hand, [[0, 2], [2, 5], [5, 9], [9, 12]])
-    whole = append_only_file(tmp_path / "template").read_bytes()
-    before = whole[: whole.rindex(BEGIN)]
     monkeypatch.setattr(program, "repair", leave_alone)
-    at_once = asyncio.Semaphore(AT_ONCE)
 
-    async def tear(start: int) -> None:
-        directory = tmp_path / str(start)
-        shutil.copytree(tmp_path / "template", directory)
-        os.truncate(append_only_file(directory), len(before) + start + 5)
-        async with at_once:
-            async with opened(directory, server) as c:
-                await c.call("CONFIG", "SET", "appendfsync", "always")
-                await split_again(c)
-                await scenes.walk(Scene(c, has_numbers=False), "0.0")
-                os.kill(int((await c.redis.info("server"))["process_id"]), signal.SIGKILL)
-            async with opened(directory, server) as c:
-                await split_again(c)
-                assert await scenes.union(Scene(c, has_numbers=False)) == "", start
-                for n in range(int((await c.row())["split"])):
-                    assert await replace(c, keys=SliceKeys("crawl", f"0.{n}")).state() == "finished", (start, n)
+    async def go_on(directory: Path) -> None:
+        async with opened(directory, server) as c:
+            await c.call("CONFIG", "SET", "appendfsync", "always")
+            await split_again(c)
+            await scenes.walk(Scene(c, has_numbers=False), "0.0")
+            os.kill(int((await c.redis.info("server"))["process_id"]), signal.SIGKILL)
+        async with opened(directory, server) as c:
+            await split_again(c)
+            assert await scenes.union(Scene(c, has_numbers=False)) == "", directory
+            for n in range(int((await c.row())["split"])):
+                assert await replace(c, keys=SliceKeys("crawl", f"0.{n}")).state() == "finished", (directory, n)
 
-    starts = list(boundaries(whole[len(before) :]))
-    assert len(starts) > 15
-    async with asyncio.TaskGroup() as group:
-        for start in starts:
-            group.create_task(tear(start))
+    assert await tear_each_command(tmp_path / "template", go_on) > 15
 
 
 # A delete
@@ -257,8 +264,9 @@ async def begin_again(directory: Path, server: Path, *, is_deleted_first: bool) 
 
 
 @pytest.mark.invariant("C-8")
+@pytest.mark.parametrize("is_deleted_first", [True, False])
 async def test_a_torn_delete_leaves_what_can_be_deleted_and_a_name_that_can_be_used(
-    tmp_path: Path, server: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, server: Path, monkeypatch: pytest.MonkeyPatch, *, is_deleted_first: bool
 ) -> None:
     """At each of its commands; what is left of it is executed at the second start, by a Redis that nobody repairs."""
     async with opened(tmp_path / "template", server) as c:
@@ -267,20 +275,9 @@ async def test_a_torn_delete_leaves_what_can_be_deleted_and_a_name_that_can_be_u
         await c.scripts.steer(c.keys, "cancel")
         await c.call("ZADD", DUE, 1, c.keys.tag)  # a torn cancel may leave this
         await delete_all(c)
-    whole = append_only_file(tmp_path / "template").read_bytes()
-    before = whole[: whole.rindex(BEGIN)]
     monkeypatch.setattr(program, "repair", leave_alone)
-    at_once = asyncio.Semaphore(AT_ONCE)
 
-    async def tear(start: int, *, is_deleted_first: bool) -> None:
-        directory = tmp_path / f"{start} {is_deleted_first}"
-        shutil.copytree(tmp_path / "template", directory)
-        os.truncate(append_only_file(directory), len(before) + start + 5)
-        async with at_once:
-            await begin_again(directory, server, is_deleted_first=is_deleted_first)
+    async def go_on(directory: Path) -> None:
+        await begin_again(directory, server, is_deleted_first=is_deleted_first)
 
-    starts = list(boundaries(whole[len(before) :]))
-    assert len(starts) > 5
-    async with asyncio.TaskGroup() as group:
-        for start, is_deleted_first in product(starts, (True, False)):
-            group.create_task(tear(start, is_deleted_first=is_deleted_first))
+    assert await tear_each_command(tmp_path / "template", go_on) > 5
